@@ -1,1 +1,43 @@
-//! daypass.
+//! One valid OAuth 2.0 access token for every task, process and machine.
+//!
+//! A token request goes one way and a token comes back:
+//!
+//! ```text
+//! TokenRequest -> TokenSource -> TokenStore -> Issuer -> Token
+//!                 (slot, one     (sealed       (one attempt at
+//!                  flight)        records)      a token endpoint)
+//! ```
+//!
+//! Consumers hold an `Arc<dyn` [`TokenSource`]`>` that is bound to one request. Effects (clock,
+//! HTTP, randomness) enter through [`Effects`]. The library starts no server, reads no terminal and never looks at the environment
+//! by itself.
+
+#![forbid(unsafe_code)]
+
+mod clock;
+mod crypto;
+mod effects;
+mod error;
+mod http;
+mod issuer;
+mod printable;
+mod request;
+mod source;
+mod store;
+mod token;
+
+pub use clock::{Clock, SystemClock, Ticks, Timestamp};
+pub use effects::Effects;
+pub use error::{Class, Code, Error};
+pub use http::{HttpClient, HttpError, MAX_BODY};
+pub use issuer::{Issuer, IssuerError, IssuerErrorClass};
+pub use printable::printable;
+pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};
+pub use source::{Fresh, MinTtl, TokenRef, TokenSource, Want};
+pub use store::{
+    Event, EventKind, Fence, Lease, MAX_RECORD, Peek, Record, Refusal, Rejected, Retry, StoreError,
+    Tally, TokenStore,
+};
+pub use token::{
+    AccessToken, Fingerprint, Granted, InvalidAccessToken, MAX_ACCESS_TOKEN, Reason, Source, Token,
+};

@@ -1,0 +1,69 @@
+//! The one way for outside text to reach a person.
+
+/// The longest text that is shown, in characters.
+const MAX_CHARS: usize = 200;
+
+/// Returns `text` in a form that is safe on a terminal and in a CI log: control characters are
+/// escaped, at most 200 characters are kept, and no line can start with `::` (which GitHub would
+/// read as a workflow command).
+///
+/// ```
+/// assert_eq!(daypass::printable("a\nb"), "a\\nb");
+/// assert_eq!(daypass::printable("::add-mask::x"), "\\::add-mask::x");
+/// ```
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(MAX_CHARS));
+    if text.trim_start().starts_with("::") || text.trim_start().starts_with("##[") {
+        out.push('\\');
+    }
+    for (count, character) in text.chars().enumerate() {
+        if count == MAX_CHARS {
+            out.push('…');
+            break;
+        }
+        if shows_as_itself(character) {
+            out.push(character);
+        } else {
+            out.extend(character.escape_default());
+        }
+    }
+    out
+}
+
+/// Whether a terminal shows this character and does nothing else with it: no control characters,
+/// no invisible or direction-changing ones.
+fn shows_as_itself(character: char) -> bool {
+    let hidden = matches!(
+        character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    );
+    !character.is_control() && !hidden
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_and_direction_characters_are_escaped() {
+        assert_eq!(printable("a\x1b[31mb\r\n"), "a\\u{1b}[31mb\\r\\n");
+        assert_eq!(printable("a\u{202e}b\u{2028}"), "a\\u{202e}b\\u{2028}");
+        assert_eq!(printable("größe"), "größe");
+    }
+
+    #[test]
+    fn long_text_is_cut_at_two_hundred_characters() {
+        let shown = printable(&"ä".repeat(500));
+        assert_eq!(shown.chars().count(), 201);
+        assert!(shown.ends_with('…'));
+    }
+
+    #[test]
+    fn no_line_starts_a_workflow_command() {
+        assert_eq!(printable("::error::x"), "\\::error::x");
+        assert_eq!(printable("  ::error::x"), "\\  ::error::x");
+        assert_eq!(printable("##[command]x"), "\\##[command]x");
+        assert_eq!(printable("x\n::error::y"), "x\\n::error::y");
+    }
+}
