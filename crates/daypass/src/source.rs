@@ -1,13 +1,24 @@
 //! Handing out tokens: the slot in memory, one flight per key, freshness and rejection.
 
+mod attempt;
+mod cached;
+mod damping;
 mod decide;
+mod flight;
+mod judge;
+mod report;
 mod slot;
+mod throttle;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use cached::{Cached, CachedParts, Style};
+pub use report::Labels;
 pub use slot::TokenRef;
 
 use crate::{Error, Granted, Token};
