@@ -24,6 +24,8 @@ mod printable;
 mod request;
 mod source;
 mod store;
+#[cfg(test)]
+mod testing;
 mod token;
 
 pub use clock::{Clock, SystemClock, Ticks, Timestamp};
@@ -35,8 +37,8 @@ pub use printable::printable;
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};
 pub use source::{Fresh, MinTtl, TokenRef, TokenSource, Want};
 pub use store::{
-    Event, EventKind, Fence, Lease, MAX_RECORD, Peek, Record, Refusal, Rejected, Retry, StoreError,
-    Tally, TokenStore,
+    Event, EventKind, Fence, Lease, MAX_RECORD, MemoryStore, Peek, Record, Refusal, Rejected,
+    Retry, StoreError, Tally, TokenStore,
 };
 pub use token::{
     AccessToken, Fingerprint, Granted, InvalidAccessToken, MAX_ACCESS_TOKEN, Reason, Source, Token,

@@ -3,6 +3,8 @@
 //! Record and coordination are one thing: what must be atomic is written only through a
 //! [`Lease`]. A store may lose data at any time; that costs a request and nothing else.
 
+#[cfg(test)]
+pub(crate) mod conformance;
 mod memory;
 mod record;
 
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use memory::MemoryStore;
 pub use record::{Event, EventKind, Record, Refusal, Rejected, Retry, Tally};
 
 use crate::{CacheKey, Source};
@@ -65,7 +68,7 @@ pub trait TokenStore: Send + Sync {
 /// writes nothing.
 #[async_trait]
 pub trait Lease: Send {
-    /// Returns the record as it was when the lease was taken.
+    /// Returns the record as it was when the lease was taken, with all that was counted by then.
     fn record(&self) -> Option<&Record>;
 
     /// Starts the lease's time anew.
@@ -77,7 +80,8 @@ pub trait Lease: Send {
     async fn renew(&mut self) -> Result<(), StoreError>;
 
     /// Gives the lease up; writes `record` first, if there is one, under the lease's fence
-    /// (the `fence` in the record is ignored).
+    /// (the `fence` in the record is ignored). What was counted since the lease was taken is
+    /// added to its tally.
     ///
     /// # Errors
     ///

@@ -32,6 +32,21 @@ impl Record {
     /// How many events a record keeps.
     pub const MAX_EVENTS: usize = 20;
 
+    /// Returns when the last thing in it ends: the token, or what is remembered about refusals,
+    /// pauses and throttles. `None` where there is no such thing.
+    pub(crate) fn ends_at(&self) -> Option<Timestamp> {
+        [
+            self.token.as_ref().map(Token::expires_at),
+            self.refusal.as_ref().map(|refusal| refusal.until),
+            self.rejected.map(|rejected| rejected.until),
+            self.retry.map(|retry| retry.at),
+            self.throttled_until,
+        ]
+        .into_iter()
+        .flatten()
+        .max()
+    }
+
     /// Adds an event and forgets the oldest beyond [`Record::MAX_EVENTS`].
     pub fn note(&mut self, at: Timestamp, kind: EventKind) {
         self.events.push(Event { at, kind });
@@ -101,6 +116,15 @@ impl Tally {
             Source::Waited => &mut self.waited,
         };
         *count = count.saturating_add(n);
+    }
+
+    /// Adds the counts of `other`.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.add(Source::Memory, other.memory);
+        self.add(Source::Store, other.store);
+        self.add(Source::Agent, other.agent);
+        self.add(Source::Issuer, other.issuer);
+        self.add(Source::Waited, other.waited);
     }
 }
 
