@@ -1,9 +1,13 @@
 //! One attempt at a token endpoint: what is sent, and what the answer means.
 
+mod retry;
+
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+pub(crate) use retry::{Next, next_attempt};
 
 use crate::Token;
 

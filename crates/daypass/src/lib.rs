@@ -35,7 +35,7 @@ pub use http::{HttpClient, HttpError, MAX_BODY};
 pub use issuer::{Issuer, IssuerError, IssuerErrorClass};
 pub use printable::printable;
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};
-pub use source::{Fresh, MinTtl, TokenRef, TokenSource, Want};
+pub use source::{Cached, CachedParts, Fresh, Labels, MinTtl, Style, TokenRef, TokenSource, Want};
 pub use store::{
     Event, EventKind, Fence, Lease, MAX_RECORD, MemoryStore, Peek, Record, Refusal, Rejected,
     Retry, StoreError, Tally, TokenStore,

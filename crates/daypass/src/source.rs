@@ -8,9 +8,9 @@ mod flight;
 mod judge;
 mod report;
 mod slot;
-mod throttle;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 use std::fmt;
 use std::time::Duration;

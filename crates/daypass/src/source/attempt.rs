@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::cached::Inner;
+use super::MinTtl;
+use super::cached::{EARLY_REFRESH, Inner};
 use super::damping;
 use super::flight::{LEASE, Mission};
 use super::judge::{BARE_REFUSAL, REFUSAL};
 use super::throttle::{self, Gate};
-use super::MinTtl;
 use crate::issuer::{IssuerError, IssuerErrorClass, Next, next_attempt};
 use crate::store::{EventKind, Lease, Record, Refusal, StoreError};
 use crate::{Error, Granted, Reason, Source, Timestamp, Token};
@@ -37,8 +37,9 @@ pub(super) async fn fetch(
     reason: Reason,
 ) -> Result<Attempted, Error> {
     let mut attempt = 0;
+    let deadline = patience(inner, mission, &record, reason);
     loop {
-        let probe = match throttle::gate(inner, mission.deadline, &mut lease).await {
+        let probe = match throttle::gate(inner, deadline, &mut lease).await {
             Gate::Open(probe) => probe,
             Gate::Shut(left) => {
                 let error = throttled(left);
@@ -50,7 +51,7 @@ pub(super) async fn fetch(
         if attempt > 1 && !renewed(&mut lease, inner).await {
             return Ok(Attempted::LeaseLost);
         }
-        let left = mission.deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(Instant::now());
         let error = match inner.issuer.issue(left.min(ATTEMPT)).await {
             Ok(token) => {
                 throttle::lift(inner, probe).await;
@@ -63,7 +64,7 @@ pub(super) async fn fetch(
         } else {
             throttle::give_up(probe).await;
         }
-        let left = mission.deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(Instant::now());
         match next_attempt(error.class, attempt, left, (inner.effects.jitter)()) {
             Next::GiveUp => return failed(inner, mission, lease, record, reason, &error).await,
             Next::After(pause) => {
@@ -73,6 +74,17 @@ pub(super) async fn fetch(
                 }
             }
         }
+    }
+}
+
+/// Until when the issuer is asked again and again: while a token is still good, not for long.
+fn patience(inner: &Inner, mission: &Mission, record: &Record, reason: Reason) -> Instant {
+    match &record.token {
+        Some(token) if reason == Reason::Expiring && is_spare(inner, mission, record) => {
+            let half = token.remaining(inner.effects.clock.now()) / 2;
+            mission.deadline.min(Instant::now() + EARLY_REFRESH.min(half))
+        }
+        _ => mission.deadline,
     }
 }
 
@@ -227,15 +239,21 @@ fn refusal(error: &IssuerError, now: Timestamp, memory: Duration) -> Refusal {
     }
 }
 
-/// The record's token, when no better one can be had: valid, not older than a forced caller
-/// wants, and long enough where that was required.
+/// The record's token, when no better one can be had.
 pub(super) fn spare(inner: &Inner, mission: &Mission, record: &Record) -> Option<Granted> {
-    let remaining = record.token.as_ref()?.remaining(inner.effects.clock.now());
+    if is_spare(inner, mission, record) { inner.grant(record, Source::Store) } else { None }
+}
+
+/// Whether the record's token can be handed out for want of a better one: it is valid, and long
+/// enough where that was required; who forces wants none of the old ones.
+fn is_spare(inner: &Inner, mission: &Mission, record: &Record) -> bool {
+    let now = inner.effects.clock.now();
+    let remaining = record.token.as_ref().map_or(Duration::ZERO, |token| token.remaining(now));
     let enough = match mission.ask.min_ttl {
-        MinTtl::Preferred(_) => !remaining.is_zero(),
-        MinTtl::Required(wanted) => !remaining.is_zero() && remaining >= wanted,
+        MinTtl::Preferred(_) => true,
+        MinTtl::Required(wanted) => remaining >= wanted,
     };
-    if mission.ask.force || !enough { None } else { inner.grant(record, Source::Store) }
+    !remaining.is_zero() && enough && !mission.ask.force
 }
 
 async fn finish(inner: &Inner, lease: Held, record: Option<Record>) {

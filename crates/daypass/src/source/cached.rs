@@ -16,10 +16,12 @@ use super::slot::{Held, Slot};
 use super::{Fresh, MinTtl, TokenSource, Want};
 use crate::issuer::Issuer;
 use crate::store::{EventKind, Lease, Peek, Record, StoreError, TokenStore};
-use crate::{CacheKey, Effects, Error, Fingerprint, Granted, Reason, Source, Timestamp, Token, TokenRequest};
+use crate::{
+    CacheKey, Effects, Error, Fingerprint, Granted, Reason, Source, Timestamp, Token, TokenRequest,
+};
 
 /// How long a one-shot process waits for an early refresh before it hands out what it has.
-const EARLY_REFRESH: Duration = Duration::from_secs(2);
+pub(super) const EARLY_REFRESH: Duration = Duration::from_secs(2);
 /// How long a background refresh may take in all.
 const BACKGROUND: Duration = Duration::from_secs(60);
 /// How long to wait for the lease when a record is to be marked or forgotten.
@@ -216,9 +218,10 @@ impl Cached {
                 due
             }
             Style::OneShot => {
-                let deadline = Instant::now() + EARLY_REFRESH.min(want.timeout);
-                let (mut flight, _) =
-                    inner.flights.join_or_start(inner, Mission { ask, deadline, early: true });
+                let patience = EARLY_REFRESH.min(want.timeout);
+                let deadline = Instant::now() + patience;
+                let mission = Mission { ask, deadline: ahead_of(deadline, patience), early: true };
+                let (mut flight, _) = inner.flights.join_or_start(inner, mission);
                 match timeout_at(deadline, flight.landing()).await {
                     Ok(Ok(Landing::Granted(granted))) => *granted,
                     _ => due,
@@ -246,26 +249,30 @@ impl TokenSource for Cached {
             if let Some(due) = due {
                 return Ok(self.refreshed(due, &want).await);
             }
-            let mission =
-                Mission { ask: Ask::new(&want, inner.slot.refused()), deadline, early: false };
+            let ask = Ask::new(&want, inner.slot.refused());
+            let mission = Mission { ask, deadline: ahead_of(deadline, want.timeout), early: false };
             let (mut flight, mine) = inner.flights.join_or_start(inner, mission);
             let landing = match timeout_at(deadline, flight.landing()).await {
                 Ok(landing) => landing,
                 Err(_) => {
-                    return self.spare(&want).ok_or_else(|| {
-                        inner.labels.deadline(inner.issuer.host(), want.timeout)
-                    });
+                    return self
+                        .spare(&want)
+                        .ok_or_else(|| inner.labels.deadline(inner.issuer.host(), want.timeout));
                 }
             };
             match landing {
-                Ok(Landing::Granted(granted)) if mine => return Ok(*granted),
-                Ok(Landing::Granted(_)) if matches!(self.at_hand(&want), Fresh::Fresh(_)) => {
-                    if let Fresh::Fresh(token) = self.at_hand(&want) {
+                Ok(Landing::Granted(granted)) if mine => {
+                    // What the store had may be due.
+                    let due = granted.source == Source::Store
+                        && matches!(self.at_hand(&want), Fresh::Due(_));
+                    return Ok(if due { self.refreshed(*granted, &want).await } else { *granted });
+                }
+                // Somebody's flight; when it was for less than is wanted here, another one.
+                Ok(_) => {
+                    if let Fresh::Fresh(token) | Fresh::Due(token) = self.at_hand(&want) {
                         return Ok(token.granted(Source::Waited));
                     }
                 }
-                // Somebody's flight, which was for less than is wanted here: another one.
-                Ok(_) => {}
                 Err(error) if mine || !flight.was_early() => {
                     return self.spare(&want).ok_or(error);
                 }
@@ -296,6 +303,13 @@ impl TokenSource for Cached {
         }
         Ok(())
     }
+}
+
+/// A flight's deadline, a little before that of its caller: so that it can still write down and
+/// tell how it ended.
+fn ahead_of(deadline: Instant, patience: Duration) -> Instant {
+    let margin = (patience / 10).min(Duration::from_millis(250));
+    deadline.checked_sub(margin).unwrap_or(deadline)
 }
 
 fn is_cached_unmarked(record: &Record, fingerprint: Fingerprint) -> bool {
@@ -333,9 +347,9 @@ impl Inner {
         let token = record.token.clone()?;
         let reason = record.reason.unwrap_or(Reason::Cold);
         let now = self.effects.clock.now();
-        let pause = record.retry.map_or(Duration::ZERO, |retry| {
-            super::judge::ahead(now, retry.at, damping::MAX_PAUSE)
-        });
+        let pause = record
+            .retry
+            .map_or(Duration::ZERO, |retry| super::judge::ahead(now, retry.at, damping::MAX_PAUSE));
         let held = Held::new(&token, reason, now, self.effects.clock.ticks(), self.jitter, pause);
         self.slot.put(Arc::new(held));
         Some(Granted { token, source, reason })

@@ -67,7 +67,10 @@ pub(super) enum Concern {
     /// It lives less long than preferred, and no other can be had now.
     Short,
     /// An API refused it, and so were its predecessors: fetching is damped.
-    Damped { times: u32, left: Duration },
+    Damped {
+        times: u32,
+        left: Duration,
+    },
 }
 
 /// Returns how long `until` is ahead, at most `cap`; zero when it has passed.
@@ -97,8 +100,7 @@ pub(super) fn judge(record: &Record, ask: &Ask, moment: Moment) -> Verdict {
     if ask.force && token.received_at() < moment.began {
         return fetch(Reason::Forced);
     }
-    let pausing =
-        record.retry.is_some_and(|retry| !ahead(now, retry.at, MAX_PAUSE).is_zero());
+    let pausing = record.retry.is_some_and(|retry| !ahead(now, retry.at, MAX_PAUSE).is_zero());
     let held_back = pausing || standing_refusal(record, now).is_some();
     match decide(life, ask.min_ttl, margin(life.lifetime, moment.jitter)) {
         Decision::Use => Verdict::Serve(Concern::None),
@@ -113,10 +115,9 @@ pub(super) fn judge(record: &Record, ask: &Ask, moment: Moment) -> Verdict {
             }
             MinTtl::Required(_) => fetch(Reason::MinTtl),
         },
-        Decision::Unsatisfiable { lifetime } if pausing => Verdict::TooShort {
-            wanted: ask.min_ttl.for_lifetime(lifetime),
-            has: lifetime,
-        },
+        Decision::Unsatisfiable { lifetime } if pausing => {
+            Verdict::TooShort { wanted: ask.min_ttl.for_lifetime(lifetime), has: lifetime }
+        }
         Decision::Unsatisfiable { .. } => fetch(Reason::MinTtl),
     }
 }
@@ -223,8 +224,11 @@ mod tests {
         let wrong_clock = Record { refusal: refusal(NOW + 1_000_000), ..Record::default() };
         assert!(matches!(judged(&wrong_clock, &ask(TOKEN)), Verdict::Refused { left, .. }
             if left == REFUSAL));
-        let mark =
-            Rejected { fingerprint: Fingerprint::of("token"), times: 2, until: at(NOW + 1_000_000) };
+        let mark = Rejected {
+            fingerprint: Fingerprint::of("token"),
+            times: 2,
+            until: at(NOW + 1_000_000),
+        };
         let damped = Record { rejected: Some(mark), ..record(3600) };
         assert!(matches!(judged(&damped, &ask(TOKEN)),
             Verdict::Serve(Concern::Damped { left, .. }) if left == MAX_PAUSE));
@@ -253,7 +257,8 @@ mod tests {
             judged(&marked(NOW + 4), &ask(TOKEN)),
             Verdict::Serve(Concern::Damped { times: 2, left: Duration::from_secs(4) })
         );
-        let other = Rejected { fingerprint: Fingerprint::of("other"), times: 2, until: at(NOW + 4) };
+        let other =
+            Rejected { fingerprint: Fingerprint::of("other"), times: 2, until: at(NOW + 4) };
         let replaced = Record { rejected: Some(other), ..record(3600) };
         assert_eq!(judged(&replaced, &ask(TOKEN)), Verdict::Serve(Concern::None));
         let here = Ask { refused: Some(Fingerprint::of("token")), ..ask(TOKEN) };

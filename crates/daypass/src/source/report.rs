@@ -24,20 +24,18 @@ impl Labels {
     pub(super) fn issuer_error(&self, host: &str, error: &IssuerError) -> Error {
         let client = &self.client;
         match error.class {
-            IssuerErrorClass::Rejected | IssuerErrorClass::BareRejected => {
-                self.refused(format!("{host} answered {error} for {client}"), error.error.as_deref())
-            }
+            IssuerErrorClass::Rejected | IssuerErrorClass::BareRejected => self
+                .refused(format!("{host} answered {error} for {client}"), error.error.as_deref()),
             IssuerErrorClass::Unusable => Error::new(
                 Code::IssuerInvalidResponse,
                 format!("{host} answered {client} with a token that cannot be used: {error}"),
             )
             .with_hint("ask whoever runs the authorization server; daypass does not pass it on"),
             IssuerErrorClass::Throttled(after) => self.throttled(host, after),
-            IssuerErrorClass::Setup => Error::new(
-                Code::ConfigTls,
-                format!("{host} cannot be asked: {}", described(error)),
-            )
-            .with_hint("check ca_file, SSL_CERT_FILE and the proxy settings"),
+            IssuerErrorClass::Setup => {
+                Error::new(Code::ConfigTls, format!("{host} cannot be asked: {}", described(error)))
+                    .with_hint("check ca_file, SSL_CERT_FILE and the proxy settings")
+            }
             IssuerErrorClass::CannotRevoke => {
                 Error::new(Code::IssuerCannotRevoke, format!("{host} has no way to revoke a token"))
                     .with_hint("daypass forget removes it from the cache; it ends by itself")
@@ -54,9 +52,9 @@ impl Labels {
         let error = Error::new(Code::IssuerRejected, message);
         match (code, &self.rejected_hint) {
             (Some("invalid_client") | None, Some(hint)) => error.with_hint(hint),
-            (Some("invalid_scope"), _) => error.with_hint(
-                "ask for other scopes, or have the client allowed to use these",
-            ),
+            (Some("invalid_scope"), _) => {
+                error.with_hint("ask for other scopes, or have the client allowed to use these")
+            }
             (Some("unauthorized_client"), _) => {
                 error.with_hint("allow the client_credentials grant on the client")
             }
@@ -69,7 +67,8 @@ impl Labels {
 
     /// The refusal is remembered and the issuer is not asked.
     pub(super) fn remembered(&self, refusal: &Refusal, ago: Duration, left: Duration) -> Error {
-        let code = if refusal.status < 300 { Code::IssuerInvalidResponse } else { Code::IssuerRejected };
+        let code =
+            if refusal.status < 300 { Code::IssuerInvalidResponse } else { Code::IssuerRejected };
         let what = match &refusal.description {
             Some(description) => format!("{} ({description})", refusal.error),
             None => refusal.error.clone(),
@@ -143,7 +142,10 @@ impl Labels {
     pub(super) fn deadline(&self, host: &str, waited: Duration) -> Error {
         Error::new(
             Code::TokenDeadline,
-            format!("no token within {}: {host} is being asked, but has not answered", seconds(waited)),
+            format!(
+                "no token within {}: {host} is being asked, but has not answered",
+                seconds(waited)
+            ),
         )
         .with_hint("try again, or wait longer with --timeout")
     }

@@ -71,11 +71,8 @@ pub(super) async fn gate(inner: &Inner, deadline: Instant, lease: &mut Held) -> 
 
 /// The endpoint asks to wait: tells all who share the store.
 pub(super) async fn note(inner: &Inner, probe: Probe, after: Option<Duration>) {
-    let until = inner
-        .effects
-        .clock
-        .now()
-        .saturating_add(after.unwrap_or(UNSTATED).min(MAX_THROTTLE));
+    let until =
+        inner.effects.clock.now().saturating_add(after.unwrap_or(UNSTATED).min(MAX_THROTTLE));
     let lease = match probe {
         Some(probe) => probe,
         // Somebody who holds it is writing the same.
