@@ -1,15 +1,18 @@
 //! The faults: what can go wrong, as one type for Rust, JSON and the command line.
 //!
-//! `fault/parse.rs` reads them from text, `fault/apply.rs` turns them into answers, `fault/script.rs` says which
+//! `fault/value.rs` has what some of them carry, `fault/parse.rs` reads them from text, `fault/apply.rs` turns them into answers, `fault/script.rs` says which
 //! request meets which.
 
 pub(crate) mod apply;
 pub(crate) mod parse;
 pub(crate) mod script;
+mod value;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use value::{ExpiresIn, RetryAfter, TokenText};
 
 /// Where a request goes, and so where a fault can be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -143,75 +146,6 @@ pub enum Fault {
     InsufficientScope,
     /// Every token is revoked, then the request is handled.
     RevokeAll,
-}
-
-/// What `Retry-After` says (RFC 9110 10.2.3).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum RetryAfter {
-    /// That many seconds.
-    Seconds(u64),
-    /// The HTTP-date that many seconds from the sandbox's now; negative is past.
-    Date(i64),
-    /// This text; left out when it can't be a header.
-    Raw(String),
-}
-
-/// What `expires_in` is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ExpiresIn {
-    /// Not there.
-    Absent,
-    /// `null`.
-    Null,
-    /// The right number, as a string.
-    Text,
-    /// The right number and a half.
-    Float,
-    /// 0.
-    Zero,
-    /// -3600.
-    Negative,
-    /// `1e300`.
-    Huge,
-    /// An integer of 40 digits.
-    HugeInteger,
-    /// This JSON text, unchecked.
-    Raw(String),
-}
-
-/// What `access_token` is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum TokenText {
-    /// Has a line feed and a second line.
-    Newline,
-    /// Has a double and a single quote.
-    Quote,
-    /// Has `$(...)`.
-    Dollar,
-    /// Has a backtick and a backslash.
-    Backtick,
-    /// Has a space.
-    Space,
-    /// Begins a line with `::add-mask::`.
-    AddMask,
-    /// Has NUL, ESC and DEL.
-    Control,
-    /// Has letters outside ASCII.
-    NonAscii,
-    /// 70 KiB of letters.
-    Long,
-    /// Is empty.
-    Empty,
-    /// Is a JSON number.
-    NotAString,
-    /// Is this text.
-    Custom(String),
 }
 
 impl Fault {
