@@ -113,9 +113,9 @@ impl SandboxBuilder {
             default =
                 default.auth([AuthMethod::ClientSecretBasicRaw, AuthMethod::ClientSecretPost]);
         }
-        let clients = std::iter::once(default).chain(self.clients);
-        let clients = clients.map(|client| (client.id.clone(), client)).collect();
-        Sandbox::assemble(self.settings, State { clients, ..State::default() }, self.clock)
+        let mut state = State::default();
+        std::iter::once(default).chain(self.clients).for_each(|client| state.register(client));
+        Sandbox::assemble(self.settings, state, self.clock)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One request on its way through the core: what every endpoint may look at and change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use http::Request;
@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::clock::Now;
 use crate::fault::Fault;
 use crate::fault::script::Script;
+use crate::form::decode;
 use crate::log::{Entry, Log};
 use crate::token::{Noise, TokenShape, Tokens};
 
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) clients: BTreeMap<String, Client>,
+    /// Of all clients that ever were registered.
+    secrets: BTreeSet<String>,
     pub(crate) tokens: Tokens,
     pub(crate) script: Script,
     pub(crate) log: Log,
@@ -39,19 +42,32 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// The text, with every client secret in it, or the whole when it is or ends in a token, hidden.
+    /// Registers a client. Its secret stays hidden from the log even when another replaces it.
+    pub(crate) fn register(&mut self, client: Client) {
+        self.secrets.insert(client.secret.clone());
+        self.clients.insert(client.id.clone(), client);
+    }
+
+    /// The text without tokens and client secrets: words that are one, encoded or not, and long secrets anywhere.
     pub(crate) fn hide(&self, text: &str) -> String {
         const HIDDEN: &str = "[hidden]";
-        let words = text.split(['/', ' ', '?', '&', '=']);
-        let mut hidden = text.to_owned();
-        for word in words.chain([text]).filter(|word| self.tokens.knows(word)) {
-            hidden = hidden.replace(word, HIDDEN);
+        /// Bytes from which a secret can't be part of an innocent word.
+        const LONG: usize = 8;
+
+        let is_secret = |word: &str| {
+            let word = decode(word);
+            !word.is_empty() && (self.tokens.knows(&word) || self.secrets.contains(&word))
+        };
+        if is_secret(text) {
+            return HIDDEN.to_owned();
         }
-        let secrets = self.clients.values().map(|client| client.secret.as_str());
-        for secret in secrets.filter(|secret| !secret.is_empty()) {
-            hidden = hidden.replace(secret, HIDDEN);
-        }
-        hidden
+        let is_separator = |c| matches!(c, '/' | ' ' | '?' | '&' | '=');
+        let words = text.split_inclusive(is_separator).map(|piece| {
+            let word = piece.trim_end_matches(is_separator);
+            if is_secret(word) { piece.replace(word, HIDDEN) } else { piece.to_owned() }
+        });
+        let long = self.secrets.iter().filter(|secret| secret.len() >= LONG);
+        long.fold(words.collect(), |text: String, secret| text.replace(secret, HIDDEN))
     }
 }
 

@@ -44,6 +44,7 @@ fn no_secret_and_no_token_is_in_the_log_the_state_or_any_debug() {
     let token = send(&sandbox, form("/token", &basic("c", "s3ntinel%2Bs3cret"), &fields))
         .text("access_token");
 
+    let spare = self::token(&sandbox);
     // What careless clients do: the halves swapped, credentials in the path, the query, the wrong field.
     send(&sandbox, form("/token", &basic("s3ntinel%2Bs3cret", "c"), &fields));
     send(&sandbox, form("/token", "", &[("grant_type", SENTINEL), ("scope", SENTINEL)]));
@@ -51,12 +52,17 @@ fn no_secret_and_no_token_is_in_the_log_the_state_or_any_debug() {
     send(&sandbox, call("GET", &format!("/api/{token}/{SENTINEL}?t={token}"), &token));
     send(&sandbox, get(&format!("/elsewhere/{token}")));
     send(&sandbox, form("/oauth/revoke", &basic("c", SENTINEL), &[("token", &token)]));
+    send(&sandbox, get("/elsewhere?s=s3ntinel%2Bs3cret"));
+    send(&sandbox, get("/elsewhere/s3ntinel%2Bs3cret/x"));
+    let echo = send(&sandbox, call("GET", &format!("/api/s3ntinel%2Bs3cret?{token}"), &spare))
+        .text("target");
     let reply = sandbox.handle(form("/token", &basic("c", "s3ntinel%2Bs3cret"), &fields));
     let fresh: serde_json::Value = serde_json::from_slice(reply.response.body()).unwrap();
     let fresh = fresh["access_token"].as_str().unwrap();
 
     let shown = [
         client_shown,
+        echo,
         building_shown,
         format!("{sandbox:?}"),
         format!("{reply:?}"),
@@ -66,10 +72,23 @@ fn no_secret_and_no_token_is_in_the_log_the_state_or_any_debug() {
         send(&sandbox, get("/_sandbox/state")).body(),
     ];
     for text in shown {
-        for secret in [SENTINEL, "sandbox-secret", &token, fresh] {
+        for secret in [SENTINEL, "s3ntinel%2Bs3cret", "sandbox-secret", &token, fresh] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
     }
+}
+
+#[test]
+fn a_short_secret_is_hidden_as_a_word_and_leaves_other_words_alone() {
+    let sandbox = builder().client(Client::new("services", "s")).build();
+    let fields = [("grant_type", "client_credentials"), ("scope", "s users")];
+    send(&sandbox, form("/token", &basic("services", "s"), &fields));
+    sandbox.register(Client::new("services", "rotated"));
+    send(&sandbox, get("/services/s/"));
+    let log = sandbox.log();
+    assert_eq!(log[0].client_id.as_deref(), Some("services"));
+    assert_eq!(log[0].scope.as_deref(), Some("[hidden] users"));
+    assert_eq!(log[1].path, "/services/[hidden]/");
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Sandbox {
 
     /// Registers a client from now on; one with the same id is replaced, its tokens live on.
     pub fn register(&self, client: Client) {
-        self.lock().0.clients.insert(client.id.clone(), client);
+        self.lock().0.register(client);
     }
 
     /// Lets every request at an endpoint meet a fault, until [`clear_faults`](Self::clear_faults). A standing fault
