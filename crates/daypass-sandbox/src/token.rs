@@ -156,3 +156,29 @@ fn jwt(token: &Issued, serial: u64, noise: &Noise) -> String {
     let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.{signature}", part(header), part(claims))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_tokens_are_forgotten_when_there_are_too_many() {
+        let mut tokens = Tokens::default();
+        let token = Issued {
+            number: 0,
+            client_id: "c".into(),
+            scopes: Vec::new(),
+            audience: None,
+            issued_at: Now(0),
+            expires_at: Now(1),
+            revoked: false,
+            window: (Now(0), 0),
+        };
+        let texts: Vec<_> = (0..=REMEMBERED)
+            .map(|_| tokens.issue(token.clone(), TokenShape::Opaque, &Noise::Seeded(1)))
+            .collect();
+        assert_eq!((tokens.live(Now(0)), tokens.live(Now(1))), (REMEMBERED, 0));
+        assert!(!tokens.knows(&texts[0]) && tokens.knows(&texts[1]));
+        assert!(!tokens.revoke(1) && tokens.revoke(2));
+    }
+}

@@ -104,6 +104,8 @@ mod tests {
         script.plan(planned("status=500"));
         script.plan(planned("status=502"));
         assert_eq!(script.planned(), vec![planned("status=502")]);
+        script.plan(planned("api:status=504"));
+        assert_eq!(script.planned(), vec![planned("status=502"), planned("api:status=504")]);
         script.clear();
         assert_eq!(script.planned(), vec![]);
     }
