@@ -130,7 +130,7 @@ impl Sandbox {
         self.read(|state| state.log.unauthorized)
     }
 
-    /// The most token requests that were under way at once: from arrival until the [`Reply`] was dropped.
+    /// The most token requests that were under way at once: from arrival until the [`Reply`](crate::Reply) was dropped.
     pub fn max_concurrent_token_requests(&self) -> usize {
         self.inner.gauge.max()
     }
