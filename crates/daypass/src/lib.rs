@@ -15,12 +15,14 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod config;
 mod crypto;
 mod effects;
 mod error;
 mod http;
 mod issuer;
 mod printable;
+mod provider;
 mod request;
 mod source;
 mod store;
@@ -29,11 +31,16 @@ mod testing;
 mod token;
 
 pub use clock::{Clock, SystemClock, Ticks, Timestamp};
+pub use config::{
+    ConfigFile, Env, External, FileFacts, InvalidDuration, MAX_FOUND_FILE, NotText, Origin, Profile,
+    Revocation, SecretText, TrustList, Value, parse_duration, profile_names, resolve, trust_id,
+};
 pub use effects::Effects;
 pub use error::{Class, Code, Error};
 pub use http::{HttpClient, HttpError, MAX_BODY};
 pub use issuer::{Issuer, IssuerError, IssuerErrorClass};
 pub use printable::printable;
+pub use provider::{ClientAuthName, Dialect, Preset, Region, credential_variables};
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};
 pub use source::{Cached, CachedParts, Fresh, Labels, MinTtl, Style, TokenRef, TokenSource, Want};
 pub use store::{
