@@ -73,12 +73,7 @@ impl ConfigFile {
     /// `config.invalid`, `config.unknown_key`, `config.insecure_url`: the text, with line and
     /// column and never a value of a credential. `config.unsafe_file`: the facts.
     /// `config.untrusted`: a file of this origin may not say this.
-    pub fn parse(
-        text: &str,
-        path: &str,
-        origin: Origin,
-        facts: &FileFacts,
-    ) -> Result<Self, Error> {
+    pub fn parse(text: &str, path: &str, origin: Origin, facts: &FileFacts) -> Result<Self, Error> {
         facts.check(path, origin)?;
         let document = Document { path, text };
         let schema = Schema::read(&document)?;

@@ -32,8 +32,9 @@ mod token;
 
 pub use clock::{Clock, SystemClock, Ticks, Timestamp};
 pub use config::{
-    ConfigFile, Env, External, FileFacts, InvalidDuration, MAX_FOUND_FILE, NotText, Origin, Profile,
-    Revocation, SecretText, TrustList, Value, parse_duration, profile_names, resolve, trust_id,
+    ConfigFile, Env, External, FileFacts, InvalidDuration, MAX_FOUND_FILE, NotText, Origin,
+    Profile, Revocation, SecretText, TrustList, Value, parse_duration, profile_names, resolve,
+    trust_id,
 };
 pub use effects::Effects;
 pub use error::{Class, Code, Error};

@@ -164,9 +164,8 @@ impl std::fmt::Debug for Preset {
 /// Returns every variable that any provider's client id or secret is found in: what a child
 /// process need not inherit.
 pub fn credential_variables() -> impl Iterator<Item = &'static str> {
-    Preset::all().flat_map(|preset| {
-        preset.variables("client_id").chain(preset.variables("client_secret"))
-    })
+    Preset::all()
+        .flat_map(|preset| preset.variables("client_id").chain(preset.variables("client_secret")))
 }
 
 #[cfg(test)]
@@ -176,14 +175,9 @@ mod tests {
     #[test]
     fn a_preset_says_everything_that_is_needed() {
         for preset in Preset::all() {
-            for key in [
-                "name",
-                "profile",
-                "title",
-                "token_variable",
-                "lifetime_hint",
-                "rejected_hint",
-            ] {
+            for key in
+                ["name", "profile", "title", "token_variable", "lifetime_hint", "rejected_hint"]
+            {
                 assert!(preset.text(key).is_some_and(|text| !text.is_empty()), "{preset:?} {key}");
             }
             assert!(["rfc", "genesys"].contains(&preset.text("dialect").unwrap()));

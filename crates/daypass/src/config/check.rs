@@ -143,16 +143,27 @@ pub(crate) fn param_name(name: &str) -> Result<(), Wrong> {
         "grant_type" => "grant",
         "client_id" | "client_secret" | "audience" | "resource" => name,
         "scope" => "scopes",
-        "assertion" | "client_assertion" | "client_assertion_type" | "code" | "code_verifier"
-        | "redirect_uri" | "refresh_token" | "username" | "password" | "subject_token"
-        | "subject_token_type" | "actor_token" | "actor_token_type" | "requested_token_type" => {
-            return Err(Wrong::new(format!("`params` may not set {name}"))
+        "assertion"
+        | "client_assertion"
+        | "client_assertion_type"
+        | "code"
+        | "code_verifier"
+        | "redirect_uri"
+        | "refresh_token"
+        | "username"
+        | "password"
+        | "subject_token"
+        | "subject_token_type"
+        | "actor_token"
+        | "actor_token_type"
+        | "requested_token_type" => {
+            return Err(Wrong::new(format!("may not set {name}"))
                 .with_hint("the client_credentials grant has no such field"));
         }
-        "" => return Err(Wrong::new("`params` has an empty name")),
+        "" => return Err(Wrong::new("an empty name")),
         _ => return Ok(()),
     };
-    Err(Wrong::new(format!("`params` may not set {name}")).with_hint(format!("use `{key}`")))
+    Err(Wrong::new(format!("may not set {name}")).with_hint(format!("use `{key}`")))
 }
 
 /// Checks the name of a profile: it is part of `PROFILE=NAME` on the command line.

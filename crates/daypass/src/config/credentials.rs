@@ -8,8 +8,7 @@ use super::{Profile, SecretText};
 use crate::{Code, Env, Error, printable};
 
 /// The hint for an empty variable.
-pub(crate) const EMPTY_HINT: &str =
-    "pull requests from forks get no secrets; else check its name under env:";
+const EMPTY_HINT: &str = "pull requests from forks get no secrets; else check its name under env:";
 
 impl Profile {
     /// Returns the client identifier. `read` is called for a file or a command only.
@@ -27,7 +26,8 @@ impl Profile {
         let id = match read_value(&self.client_id, "client_id", env, read)? {
             Read::Text(id) => id,
             Read::Unset(name) => return Err(self.id_missing(name, env)),
-            Read::Empty(place) => return Err(self.id_empty(&place, env)),
+            Read::Blank(name) => return Err(self.id_blank(name, env)),
+            Read::Nothing(what) => return Err(nothing(Code::ConfigClientIdMissing, &what)),
         };
         if id.expose().contains(char::is_control) {
             let message = format!("the client_id of \"{}\" has a control character", self.name);
@@ -51,7 +51,8 @@ impl Profile {
         match read_value(&self.client_secret, "client_secret", env, read)? {
             Read::Text(secret) => Ok(secret),
             Read::Unset(name) => Err(self.secret_missing(name, env)),
-            Read::Empty(place) => Err(secret_empty(&place)),
+            Read::Blank(name) => Err(secrets_empty(shown(name))),
+            Read::Nothing(what) => Err(nothing(Code::ConfigSecretEmpty, &what)),
         }
     }
 
@@ -60,11 +61,11 @@ impl Profile {
         missing(Code::ConfigClientIdMissing, name, secret)
     }
 
-    fn id_empty(&self, place: &str, env: &Env) -> Error {
-        let secret = self.client_secret.variable();
+    fn id_blank(&self, name: &str, env: &Env) -> Error {
+        let (name, secret) = (shown(name), self.client_secret.variable());
         match secret.filter(|secret| env.var(secret) == Some("")) {
-            Some(secret) => secrets_empty(&format!("{place} and {}", shown(secret))),
-            None => Error::new(Code::ConfigClientIdMissing, format!("{place} is set but empty"))
+            Some(secret) => secrets_empty(&format!("{name} and {}", shown(secret))),
+            None => Error::new(Code::ConfigClientIdMissing, format!("{name} is set but empty"))
                 .with_hint(EMPTY_HINT),
         }
     }
@@ -85,10 +86,11 @@ fn missing(code: Code, name: &str, other: Option<&str>) -> Error {
         .with_hint(format!("set {name}; a GitHub workflow maps it from its secrets under env:"))
 }
 
-fn secret_empty(place: &str) -> Error {
-    Error::new(Code::ConfigSecretEmpty, format!("{place} is set but empty")).with_hint(EMPTY_HINT)
+fn nothing(code: Code, what: &str) -> Error {
+    Error::new(code, what).with_hint("is the secret there yet? look at it as this user")
 }
 
+/// Makes the error for one or two variables that are set but empty.
 pub(crate) fn secrets_empty(places: &str) -> Error {
     let are = if places.contains(" and ") { "are" } else { "is" };
     Error::new(Code::ConfigSecretEmpty, format!("{places} {are} set but empty"))
@@ -98,7 +100,10 @@ pub(crate) fn secrets_empty(places: &str) -> Error {
 enum Read<'v> {
     Text(SecretText),
     Unset(&'v str),
-    Empty(String),
+    /// The variable is set but empty.
+    Blank(&'v str),
+    /// A file or a command gave nothing.
+    Nothing(String),
 }
 
 fn read_value<'v>(
@@ -107,30 +112,32 @@ fn read_value<'v>(
     env: &Env,
     read: impl FnOnce(External<'_>) -> Result<Zeroizing<Vec<u8>>, Error>,
 ) -> Result<Read<'v>, Error> {
-    let (text, place) = match (value, value.external()) {
-        (Value::Literal(text), _) => (text.clone(), key.to_owned()),
+    let text = match (value, value.external()) {
+        (Value::Literal(text), _) => text.clone(),
         (Value::Env(name), _) => match env.var_os(name) {
             None => return Ok(Read::Unset(name)),
-            Some(text) => {
-                let text = text.to_str().ok_or_else(|| not_text(shown(name)))?;
-                (SecretText::new(text), shown(name).to_owned())
-            }
+            Some(text) if text.is_empty() => return Ok(Read::Blank(name)),
+            Some(text) => SecretText::new(text.to_str().ok_or_else(|| not_text(shown(name)))?),
         },
         (_, Some(external)) => {
-            let place = match external {
-                External::File(path) => printable(&path.to_string_lossy()),
-                External::Command(_) => format!("the output of the command of `{key}`"),
+            let (place, empty) = match external {
+                External::File(path) => (printable(&path.to_string_lossy()), "is empty"),
+                External::Command(_) => (format!("the command of `{key}`"), "printed nothing"),
             };
             let bytes = std::mem::take(&mut *read(external)?);
-            (SecretText::from_output(bytes).map_err(|_| not_text(&place))?, place)
+            let text = SecretText::from_output(bytes).map_err(|_| not_text(&place))?;
+            if text.is_empty() {
+                return Ok(Read::Nothing(format!("{place} {empty}")));
+            }
+            text
         }
         (_, None) => return Err(Error::internal("a credential that comes from nowhere")),
     };
-    Ok(if text.is_empty() { Read::Empty(place) } else { Read::Text(text) })
+    Ok(Read::Text(text))
 }
 
 fn not_text(place: &str) -> Error {
-    Error::new(Code::ConfigInvalid, format!("{place} is not valid UTF-8"))
+    Error::new(Code::ConfigInvalid, format!("{place}: not valid UTF-8"))
 }
 
 #[cfg(test)]

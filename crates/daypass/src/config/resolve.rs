@@ -160,9 +160,8 @@ impl<'e> Resolving<'_, 'e> {
         let variable = spelling.region.map_or("", |variable| variable.name);
         let example = self.preset.text("example_region").and_then(|name| self.preset.region(name));
         let (name, domain) = example.map_or(("", ""), |region| (region.name, region.domain));
-        let tail = format!(
-            "export {variable}={name} (your login host ends in {domain}? that is {name})"
-        );
+        let tail =
+            format!("export {variable}={name} (your login host ends in {domain}? that is {name})");
         if !self.is_from_environment() {
             let profile = self.selected.name;
             return Error::new(Code::ConfigRegionMissing, format!("\"{profile}\" has no region"))
@@ -178,8 +177,7 @@ impl<'e> Resolving<'_, 'e> {
             spelling.region.is_some_and(Variable::is_blank),
         );
         let but = if blank { format!("{variable} is empty") } else { "no region".to_owned() };
-        Error::new(Code::ConfigRegionMissing, format!("{set} {are} set, but {but}"))
-            .with_hint(tail)
+        Error::new(Code::ConfigRegionMissing, format!("{set} {are} set, but {but}")).with_hint(tail)
     }
 
     fn endpoint(&self, region: Option<Region>) -> Result<Endpoint, Error> {

@@ -93,7 +93,9 @@ impl Schema {
                     let known = ["default", "profile"];
                     let error = document.unknown_key(key.span(), other, &known);
                     return Err(match KEYS.contains(&other) {
-                        true => error.with_hint(format!("put it under [profile.NAME]: `{other}`")),
+                        true => {
+                            error.with_hint("it belongs to a profile: put it under [profile.NAME]")
+                        }
                         false => error,
                     });
                 }
@@ -215,7 +217,7 @@ fn credential(entry: Entry<'_, '_>) -> Result<Value, Error> {
                 "client_secret" => Code::ConfigSecretEmpty,
                 _ => Code::ConfigClientIdMissing,
             };
-            Err(entry.wrong(Wrong { code, ..Wrong::new("is empty") }))
+            Err(entry.wrong(Wrong { code, ..Wrong::new("must not be empty") }))
         }
         _ => Ok(value),
     }
@@ -253,7 +255,7 @@ fn params(entry: Entry<'_, '_>) -> Result<BTreeMap<String, String>, Error> {
 
 fn lifetime(entry: Entry<'_, '_>) -> Result<Duration, Error> {
     match entry.duration()? {
-        Duration::ZERO => Err(entry.wrong(Wrong::new("a lifetime of nothing"))),
+        Duration::ZERO => Err(entry.wrong(Wrong::new("must be more than nothing"))),
         lifetime => Ok(lifetime),
     }
 }

@@ -68,9 +68,8 @@ impl SecretText {
 
 /// Whether the text is one pattern of at most a third of its length, over and over.
 fn repeats(text: &[u8]) -> bool {
-    (1..=text.len() / 3).any(|period| {
-        text.iter().skip(period).zip(text).all(|(later, earlier)| later == earlier)
-    })
+    (1..=text.len() / 3)
+        .any(|period| text.iter().skip(period).zip(text).all(|(later, earlier)| later == earlier))
 }
 
 impl PartialEq for SecretText {

@@ -41,7 +41,7 @@ pub(crate) fn select<'a>(
     let trusted = || in_order(files).filter(|file| file.origin.is_trusted());
     let with_default = trusted().find_map(|file| Some((file, file.default_profile()?)));
     if let Some((file, name)) = with_default {
-        let says = format!("{} says `default`, but there is ", printable(&file.path));
+        let says = format!("`default` of {}: ", printable(&file.path));
         return by_name(files, name).ok_or_else(|| unknown(files, env, name, &says));
     }
     let mut profiles = trusted().flat_map(|file| file.schema.profiles.iter());

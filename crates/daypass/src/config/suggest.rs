@@ -1,6 +1,7 @@
 //! "Did you mean": the nearest of a few known names.
 
-/// Returns the candidate that is nearest to `typed`, if one is near enough to be meant.
+/// Returns the candidate that is nearest to `typed`, if one is near enough to be meant, else the
+/// first that begins with it.
 pub(crate) fn nearest<'a>(
     typed: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -13,8 +14,12 @@ pub(crate) fn nearest<'a>(
         10..=64 => 3,
         _ => return None,
     };
-    let known = candidates.into_iter().map(|candidate| (distance(&typed, candidate), candidate));
-    known.filter(|(far, _)| *far <= allowed).min_by_key(|(far, _)| *far).map(|(_, name)| name)
+    let rank = |candidate: &str| match distance(&typed, candidate) {
+        far if far <= allowed => Some(far),
+        _ => candidate.starts_with(&typed).then_some(usize::MAX),
+    };
+    let known = candidates.into_iter().filter_map(|candidate| Some((rank(candidate)?, candidate)));
+    known.min_by_key(|(far, _)| *far).map(|(_, name)| name)
 }
 
 /// Returns the number of characters to insert, remove, replace or swap with their neighbour
@@ -74,6 +79,7 @@ mod tests {
         assert_eq!(nearest("clientid", names), Some("client_id"));
         assert_eq!(nearest("Client_Secrets", names), Some("client_secret"));
         assert_eq!(nearest("scope", names), Some("scopes"));
+        assert_eq!(nearest("reg", names), Some("region"));
         assert_eq!(nearest("banana", names), None);
         assert_eq!(nearest("", names), None);
         assert_eq!(nearest("id", names), None);

@@ -43,10 +43,7 @@ impl Origin {
 
     /// Whether the file may run commands.
     const fn may_run(self) -> bool {
-        matches!(
-            self,
-            Self::Yours | Self::Named { trusted: true } | Self::Found { trusted: true }
-        )
+        matches!(self, Self::Yours | Self::Named { trusted: true } | Self::Found { trusted: true })
     }
 }
 
@@ -159,7 +156,8 @@ impl Guard<'_> {
 
     fn literal_secret(&self, at: Range<usize>, code: Code, kind: &str) -> Error {
         let path = printable(self.document.path);
-        let file = if kind == "found" { format!("a {kind} file") } else { format!("a file {kind}") };
+        let file =
+            if kind == "found" { format!("a {kind} file") } else { format!("a file {kind}") };
         let message = format!("a client_secret in {file} is not taken");
         let or = match code {
             Code::ConfigUnsafeFile => format!("chmod 600 {path}, or "),

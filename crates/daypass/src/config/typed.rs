@@ -84,7 +84,9 @@ impl<'a, 'i> Entry<'a, 'i> {
     /// Reads a text that is not empty.
     pub(crate) fn text(&self) -> Result<&'a str, Error> {
         match self.value.get_ref() {
-            DeValue::String(text) if text.is_empty() => Err(self.wrong(Wrong::new("is empty"))),
+            DeValue::String(text) if text.is_empty() => {
+                Err(self.wrong(Wrong::new("must not be empty")))
+            }
             DeValue::String(text) => Ok(text),
             _ => Err(self.expected("a string")),
         }
@@ -115,11 +117,13 @@ impl<'a, 'i> Entry<'a, 'i> {
     pub(crate) fn text_table(&self) -> Result<BTreeMap<String, String>, Error> {
         let mut texts = BTreeMap::new();
         for (key, value) in self.table()? {
-            let entry = Entry { key: key.get_ref(), value, ..*self };
+            let name: &str = key.get_ref();
             let DeValue::String(text) = value.get_ref() else {
-                return Err(self.wrong(Wrong::new("expected texts").with_hint("quote numbers")));
+                let kind = kind(value.get_ref());
+                let message = format!("expected a string for {}, found {kind}", printable(name));
+                return Err(self.wrong(Wrong::new(message).with_hint("put it in quotes")));
             };
-            texts.insert(entry.key.to_owned(), text.to_string());
+            texts.insert(name.to_owned(), text.to_string());
         }
         Ok(texts)
     }
@@ -160,8 +164,9 @@ impl<'a, 'i> Entry<'a, 'i> {
                     Ok(Value::Command(inner.texts()?.into_iter().map(str::to_owned).collect()))
                 }
                 _ => Err(self.wrong(
-                    Wrong::new("`command` is an array: the program, then its arguments")
-                        .with_hint("no shell is involved: { command = [\"pass\", \"show\", \"x\"] }"),
+                    Wrong::new("`command` is an array: the program, then its arguments").with_hint(
+                        "no shell is involved: { command = [\"pass\", \"show\", \"x\"] }",
+                    ),
                 )),
             },
             "keyring" => Err(self.wrong(

@@ -127,7 +127,7 @@ impl<'e> Spellings<'e> {
         let (profile, used) = (self.preset.profile(), self.choose(None, None));
         let used = used.map_or(first, |spelling| spelling.id.name);
         Err(Error::new(Code::ConfigAmbiguous, format!("{first} and {second} {what}")).with_hint(
-            format!("unset one of them, or name a profile: {profile} is the one of {used}"),
+            format!("unset one of them, or name the profile: daypass token {profile} takes {used}"),
         ))
     }
 

@@ -4,17 +4,22 @@
 //! It knows as much of TOML as presets are written in: comments, `[section]`, `key = "text"` and
 //! `key = ["text", "text"]` on one line, no escapes. A test holds it against the real parser.
 
-/// Returns the keys of a section and what is behind their `=`; the section before the first
-/// header is `""`.
-fn entries(text: &'static str, section: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let mut current = "";
-    text.lines().filter_map(move |line| {
-        if let Some(header) = line.strip_prefix('[') {
-            current = header.trim_end_matches(']');
-        }
-        let (key, value) = line.split_once(" = ")?;
-        (current == section && !line.starts_with(['#', '['])).then_some((key, value))
-    })
+/// Returns the lines of a section; the section before the first header is `""`.
+fn lines<'s>(text: &'static str, section: &'s str) -> impl Iterator<Item = &'static str> + use<'s> {
+    let header = |line: &str| line.strip_prefix('[').is_some();
+    let is_ours = move |line: &str| {
+        line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) == Some(section)
+    };
+    let skip = usize::from(!section.is_empty());
+    text.lines()
+        .skip_while(move |line| !section.is_empty() && !is_ours(line))
+        .skip(skip)
+        .take_while(move |line| !header(line))
+}
+
+/// Returns what is behind the `=` of a key.
+fn raw(text: &'static str, section: &str, key: &str) -> Option<&'static str> {
+    lines(text, section).find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "))
 }
 
 fn unquoted(value: &'static str) -> Option<&'static str> {
@@ -24,14 +29,17 @@ fn unquoted(value: &'static str) -> Option<&'static str> {
 /// Returns the keys and texts of a section.
 pub(super) fn texts(
     text: &'static str,
-    section: &str,
+    section: &'static str,
 ) -> impl Iterator<Item = (&'static str, &'static str)> {
-    entries(text, section).filter_map(|(key, value)| Some((key, unquoted(value)?)))
+    let entries = lines(text, section).filter_map(|line| line.split_once(" = "));
+    entries
+        .filter(|(key, _)| !key.starts_with('#'))
+        .filter_map(|(key, value)| Some((key, unquoted(value)?)))
 }
 
 /// Returns one text.
 pub(super) fn text(text: &'static str, section: &str, key: &str) -> Option<&'static str> {
-    texts(text, section).find(|(other, _)| *other == key).map(|(_, value)| value)
+    raw(text, section, key).and_then(unquoted)
 }
 
 /// Returns the items of a list; nothing if there is no such list.
@@ -40,7 +48,7 @@ pub(super) fn list(
     section: &str,
     key: &str,
 ) -> impl Iterator<Item = &'static str> {
-    let value = entries(text, section).find(|(other, _)| *other == key).map(|(_, value)| value);
+    let value = raw(text, section, key);
     let items = value.and_then(|value| value.strip_prefix('[')?.strip_suffix(']'));
     items.unwrap_or_default().split(", ").filter_map(unquoted)
 }
@@ -69,7 +77,9 @@ mod tests {
                         assert_eq!(text(preset.source(), section, key), value.as_str(), "{key}");
                     }
                 }
-                assert_eq!(entries(preset.source(), section).count(), keys, "[{section}]");
+                let written = lines(preset.source(), section);
+                let written = written.filter(|line| !line.is_empty() && !line.starts_with('#'));
+                assert_eq!(written.count(), keys, "[{section}]");
             }
         }
     }
@@ -79,7 +89,7 @@ mod tests {
         let preset = "a = \"1\"\n# b = \"2\"\n[s]\nc = [\"3\"]\n";
         assert_eq!(text(preset, "", "a"), Some("1"));
         assert_eq!(text(preset, "s", "a"), None);
-        assert_eq!(text(preset, "", "# b"), None);
+        assert_eq!(text(preset, "", "b"), None);
         assert_eq!(text(preset, "s", "c"), None);
         assert_eq!(list(preset, "s", "c").collect::<Vec<_>>(), ["3"]);
         assert_eq!(list(preset, "", "a").count(), 0);

@@ -22,7 +22,9 @@ impl Region {
         let at_domain = |host: &str| host.eq_ignore_ascii_case(self.domain);
         same_name(typed, self.name)
             || at_domain(host)
-            || ["login.", "api."].iter().any(|label| split_prefix(host, label).is_some_and(at_domain))
+            || ["login.", "api."]
+                .iter()
+                .any(|label| split_prefix(host, label).is_some_and(at_domain))
     }
 }
 

@@ -60,7 +60,8 @@ fn hosts_are_hosts() {
     ] {
         assert_eq!(host_entry(typed).unwrap(), host);
     }
-    for typed in ["", "*", "*.example.com", "https://a.example", "a/b", "u@a", "a b", "a:b", "a%2e"] {
+    for typed in ["", "*", "*.example.com", "https://a.example", "a/b", "u@a", "a b", "a:b", "a%2e"]
+    {
         assert!(host_entry(typed).is_err(), "{typed}");
     }
 }
