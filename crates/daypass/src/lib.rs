@@ -38,7 +38,7 @@ pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRe
 pub use source::{Fresh, MinTtl, TokenRef, TokenSource, Want};
 pub use store::{
     Event, EventKind, Fence, Lease, MAX_RECORD, MemoryStore, Peek, Record, Refusal, Rejected,
-    Retry, StoreError, Tally, TokenStore,
+    Retry, Sealer, StoreError, Tally, TokenStore,
 };
 pub use token::{
     AccessToken, Fingerprint, Granted, InvalidAccessToken, MAX_ACCESS_TOKEN, Reason, Source, Token,
