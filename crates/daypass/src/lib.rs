@@ -37,8 +37,8 @@ pub use printable::printable;
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};
 pub use source::{Fresh, MinTtl, TokenRef, TokenSource, Want};
 pub use store::{
-    Event, EventKind, Fence, Lease, MAX_RECORD, MemoryStore, Peek, Record, Refusal, Rejected,
-    Retry, Sealer, StoreError, Tally, TokenStore,
+    Event, EventKind, Fence, FileStore, Lease, MAX_RECORD, MemoryStore, Peek, Record, Refusal,
+    Rejected, Retry, Sealer, StoreError, Tally, TokenStore,
 };
 pub use token::{
     AccessToken, Fingerprint, Granted, InvalidAccessToken, MAX_ACCESS_TOKEN, Reason, Source, Token,

@@ -7,6 +7,7 @@ mod codec;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod envelope;
+mod file;
 mod memory;
 mod record;
 
@@ -15,6 +16,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use envelope::Sealer;
+pub use file::FileStore;
+pub(crate) use file::has_family;
 pub use memory::MemoryStore;
 pub use record::{Event, EventKind, Record, Refusal, Rejected, Retry, Tally};
 
