@@ -45,8 +45,8 @@ pub use provider::{ClientAuthName, Dialect, Preset, Region, credential_variables
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};
 pub use source::{Cached, CachedParts, Fresh, Labels, MinTtl, Style, TokenRef, TokenSource, Want};
 pub use store::{
-    Event, EventKind, Fence, Lease, MAX_RECORD, MemoryStore, Peek, Record, Refusal, Rejected,
-    Retry, StoreError, Tally, TokenStore,
+    Event, EventKind, Fence, FileStore, Lease, MAX_RECORD, MemoryStore, Peek, Record, Refusal,
+    Rejected, Retry, Sealer, StoreError, Tally, TokenStore,
 };
 pub use token::{
     AccessToken, Fingerprint, Granted, InvalidAccessToken, MAX_ACCESS_TOKEN, Reason, Source, Token,

@@ -3,8 +3,11 @@
 //! Record and coordination are one thing: what must be atomic is written only through a
 //! [`Lease`]. A store may lose data at any time; that costs a request and nothing else.
 
+mod codec;
 #[cfg(test)]
 pub(crate) mod conformance;
+mod envelope;
+mod file;
 mod memory;
 mod record;
 
@@ -12,6 +15,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use envelope::Sealer;
+pub use file::FileStore;
+pub(crate) use file::has_family;
 pub use memory::MemoryStore;
 pub use record::{Event, EventKind, Record, Refusal, Rejected, Retry, Tally};
 

@@ -1,0 +1,278 @@
+//! The folder: opened once and checked, then used only through its descriptor.
+//!
+//! Nobody else may read or change what is in it, nor put another folder in its place: it is ours
+//! with mode 0700, and whoever may write to a folder above it is we or root, unless the sticky bit
+//! forbids to rename what is others'. What is opened in it is checked again: a regular file, ours,
+//! with one link, closed to others.
+
+use std::fmt;
+use std::fs::{DirBuilder, File};
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use super::names::Name;
+use crate::store::StoreError;
+use crate::{Timestamp, printable};
+
+const PRIVATE_FOLDER: u32 = 0o700;
+const OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
+const OTHERS_WRITE: Mode = Mode::WGRP.union(Mode::WOTH);
+
+/// An open folder that is safe to keep secrets in.
+pub(super) struct Folder {
+    path: PathBuf,
+    uid: u32,
+    /// Replaced when somebody removed the folder under us.
+    fd: RwLock<OwnedFd>,
+}
+
+impl Folder {
+    /// Opens a folder, makes it first if it is not there, and checks that it is safe.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        // Without a trailing slash: behind one, a symbolic link would be followed.
+        let path = std::path::absolute(path)
+            .map_err(|error| failed(path, "find", &error))?
+            .components()
+            .collect::<PathBuf>();
+        let uid = rustix::process::geteuid().as_raw();
+        let fd = open(&path, uid)?;
+        Ok(Self { path, uid, fd: RwLock::new(fd) })
+    }
+
+    /// Opens or makes the folder anew, after it was removed.
+    pub(super) fn reopen(&self) -> Result<(), StoreError> {
+        let fd = open(&self.path, self.uid)?;
+        *self.fd.write().unwrap_or_else(PoisonError::into_inner) = fd;
+        Ok(())
+    }
+
+    fn fd(&self) -> RwLockReadGuard<'_, OwnedFd> {
+        self.fd.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a file of ours, as it must be; one that is not is [`Errno::PERM`]. One that is made
+    /// is closed to others.
+    pub(super) fn file(&self, name: &Name, flags: OFlags) -> Result<(File, Stat), Errno> {
+        self.named(&name.to_string(), flags)
+    }
+
+    /// Opens a file of ours that belongs to no key.
+    pub(super) fn named(&self, name: &str, flags: OFlags) -> Result<(File, Stat), Errno> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&*self.fd(), name, flags, Mode::RUSR | Mode::WUSR)?;
+        let stat = rustix::fs::fstat(&fd)?;
+        let safe = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+            && stat.st_uid == self.uid
+            // None, when somebody has just replaced it.
+            && stat.st_nlink <= 1
+            && !Mode::from_raw_mode(stat.st_mode).intersects(OTHERS);
+        if safe { Ok((File::from(fd), stat)) } else { Err(Errno::PERM) }
+    }
+
+    /// Reads a whole file; `None` if it is not there. One that is not as it must be, or larger
+    /// than `limit`, is a warning and `None`.
+    pub(super) fn read(
+        &self,
+        name: &Name,
+        limit: usize,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        let (file, stat) = match self.file(name, OFlags::RDONLY) {
+            Ok(opened) => opened,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::PERM | Errno::LOOP | Errno::NXIO | Errno::ISDIR) => {
+                tracing::warn!(
+                    folder = %shown(&self.path),
+                    "a file in the cache folder is no private file of ours; it is passed by"
+                );
+                return Ok(None);
+            }
+            Err(errno) => return Err(self.failed("read", errno)),
+        };
+        let Some(size) = usize::try_from(stat.st_size).ok().filter(|size| *size <= limit) else {
+            tracing::warn!(folder = %shown(&self.path), "a file in the cache folder is too large");
+            return Ok(None);
+        };
+        let mut bytes = Zeroizing::new(vec![0; size]);
+        let mut left = bytes.as_mut_slice();
+        while !left.is_empty() {
+            let read = rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut *left));
+            match read.map_err(|errno| self.failed("read", errno))? {
+                0 => break,
+                n => left = left.get_mut(n..).unwrap_or_default(),
+            }
+        }
+        let missing = left.len();
+        bytes.truncate(size - missing);
+        Ok(Some(bytes))
+    }
+
+    /// Returns what is known about a file, if it is there.
+    pub(super) fn stat(&self, name: &Name) -> Result<Option<Stat>, StoreError> {
+        self.stat_named(&name.to_string())
+    }
+
+    /// Returns what is known about a file that belongs to no key, if it is there.
+    pub(super) fn stat_named(&self, name: &str) -> Result<Option<Stat>, StoreError> {
+        match rustix::fs::statat(&*self.fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(self.failed("look at", errno)),
+        }
+    }
+
+    /// Whether a file of this name is there.
+    pub(super) fn has(&self, name: &Name) -> Result<bool, StoreError> {
+        self.stat(name).map(|stat| stat.is_some())
+    }
+
+    /// Removes a file; whether it was there. What can't be removed stays for the sweeper.
+    pub(super) fn remove(&self, name: &Name) -> bool {
+        rustix::fs::unlinkat(&*self.fd(), name.to_string(), AtFlags::empty()).is_ok()
+    }
+
+    /// Puts one file in the place of another, in one step.
+    pub(super) fn rename(&self, from: &Name, to: &Name) -> Result<(), Errno> {
+        let fd = self.fd();
+        rustix::fs::renameat(&*fd, from.to_string(), &*fd, to.to_string())
+    }
+
+    /// Returns all names of ours.
+    pub(super) fn names(&self) -> Result<Vec<Name>, StoreError> {
+        names(&self.fd()).map_err(|errno| self.failed("list", errno))
+    }
+
+    /// Says what could not be done with a file in the folder.
+    pub(super) fn failed(&self, what: &str, error: impl Into<io::Error>) -> StoreError {
+        failed(&self.path, &format!("{what} a file in"), &error.into())
+    }
+}
+
+/// Returns all names of ours in a folder.
+pub(super) fn names(folder: &OwnedFd) -> Result<Vec<Name>, Errno> {
+    let entries = Dir::read_from(folder)?;
+    let name = |entry: rustix::fs::DirEntry| Name::parse(entry.file_name().to_str().ok()?);
+    entries.filter_map(|entry| entry.map(name).transpose()).collect()
+}
+
+/// Opens a folder as it is, without any check: enough to look whether a name is there.
+pub(super) fn open_unchecked(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, path, flags, Mode::empty())
+}
+
+/// Returns when a file was last written, by the wall clock.
+pub(super) fn modified(stat: &Stat) -> Timestamp {
+    let seconds = i64::try_from(stat.st_mtime).unwrap_or(i64::MAX);
+    let nanos = i64::try_from(stat.st_mtime_nsec).unwrap_or(0);
+    Timestamp::from_millis(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000))
+}
+
+/// Whether both are the same file with the same content, as far as that can be told unopened.
+pub(super) fn unchanged(one: Option<&Stat>, other: Option<&Stat>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(a), Some(b)) => {
+            is_same(a, b)
+                && a.st_size == b.st_size
+                && (a.st_mtime, a.st_mtime_nsec) == (b.st_mtime, b.st_mtime_nsec)
+        }
+        _ => false,
+    }
+}
+
+/// Whether both are the same file.
+pub(super) fn is_same(one: &Stat, other: &Stat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+}
+
+fn open(path: &Path, uid: u32) -> Result<OwnedFd, StoreError> {
+    let fd = match open_unchecked(path) {
+        Err(Errno::NOENT) => {
+            let made = DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(path);
+            made.map_err(|error| failed(path, "make", &error))?;
+            open_unchecked(path)
+        }
+        other => other,
+    };
+    let fd = fd.map_err(|errno| match rustix::fs::lstat(path) {
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {
+            StoreError::Unsafe(format!(
+                "the cache folder {} is a symbolic link: name the folder that it leads to",
+                shown(path)
+            ))
+        }
+        _ => failed(path, "open", &errno.into()),
+    })?;
+    let stat = rustix::fs::fstat(&fd).map_err(|errno| failed(path, "open", &errno.into()))?;
+    if stat.st_uid != uid {
+        return Err(StoreError::Unsafe(format!(
+            "the cache folder {} belongs to uid {}, and this process runs as uid {uid}: name \
+             another folder",
+            shown(path),
+            stat.st_uid
+        )));
+    }
+    let mode = Mode::from_raw_mode(stat.st_mode);
+    if mode.intersects(OTHERS) {
+        return Err(StoreError::Unsafe(format!(
+            "the cache folder {0} is open to others (mode {1:03o}): chmod 700 {0}",
+            shown(path),
+            mode.as_raw_mode() & 0o777
+        )));
+    }
+    check_ancestors(path, path, uid)?;
+    Ok(fd)
+}
+
+/// Checks all folders above `path`; `folder` is the one that it is about.
+fn check_ancestors(path: &Path, folder: &Path, uid: u32) -> Result<(), StoreError> {
+    for ancestor in path.ancestors().skip(1) {
+        let stat = rustix::fs::lstat(ancestor)
+            .map_err(|errno| failed(ancestor, "look at", &errno.into()))?;
+        let mode = Mode::from_raw_mode(stat.st_mode);
+        let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+        let open = mode.intersects(OTHERS_WRITE) && !mode.contains(Mode::SVTX) && !is_link;
+        if open || (stat.st_uid != uid && stat.st_uid != 0) {
+            return Err(StoreError::Unsafe(format!(
+                "the cache folder {} can be replaced by others: {1} belongs to uid {2} and has \
+                 mode {3:04o}; {4}name another folder",
+                shown(folder),
+                shown(ancestor),
+                stat.st_uid,
+                mode.as_raw_mode() & 0o7777,
+                if open { format!("chmod go-w {}, or ", shown(ancestor)) } else { String::new() },
+            )));
+        }
+        if is_link {
+            let target = std::fs::canonicalize(ancestor)
+                .map_err(|error| failed(ancestor, "follow", &error))?;
+            check_ancestors(&target.join("_"), folder, uid)?;
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(&self.path))
+    }
+}
+
+fn failed(path: &Path, what: &str, error: &io::Error) -> StoreError {
+    let why = match error.kind() {
+        ErrorKind::NotADirectory => "it is not a folder".to_owned(),
+        _ => error.to_string(),
+    };
+    StoreError::Failed(format!("can't {what} the cache folder {}: {why}", shown(path)))
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
+}

@@ -1,0 +1,113 @@
+//! Whose turn it is to write a record: finding the lock to take, and waiting for it.
+
+use std::time::Duration;
+
+use super::Inner;
+use super::folder::unchanged;
+use super::lock::{Lock, Seen, Take};
+use super::names::Name;
+use crate::CacheKey;
+use crate::store::{Fence, Record, StoreError};
+
+/// How many holders may hang one after the other, before the store gives up on a key.
+const MAX_PASSED_OVER: u64 = 64;
+/// How often a claim starts over because others were faster.
+const TRIES: usize = 16;
+
+/// The pause between two looks at a lock: the first, and the longest ones.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+const LAST_LOOK: Duration = Duration::from_millis(25);
+const LATE_LOOK: Duration = Duration::from_millis(50);
+/// After this time looks become rarer.
+const LATE: Duration = Duration::from_secs(3);
+
+fn fence(record: Option<&Record>) -> u64 {
+    record.map_or(0, |record| record.fence.0)
+}
+
+impl Inner {
+    /// Takes the lock that follows the record, and returns it with the record; `None` while
+    /// somebody else holds it.
+    pub(super) fn take_turn(
+        &self,
+        key: &CacheKey,
+        length: Duration,
+    ) -> Result<Option<(Lock, Option<Record>)>, StoreError> {
+        'again: for _ in 0..TRIES {
+            let base = fence(self.record(key)?.as_ref());
+            let mut passed_over = Vec::new();
+            for n in (1..=MAX_PASSED_OVER).map(|n| base.saturating_add(n)) {
+                let mut lock = match self.locks.take(key, n, length)? {
+                    Take::Ours(lock) => lock,
+                    Take::PassedOver => continue,
+                    Take::Held { left: Duration::ZERO, ticket } => {
+                        passed_over.extend(ticket);
+                        continue;
+                    }
+                    Take::Held { .. } => return Ok(None),
+                };
+                // Somebody may have taken or renewed the lock below since it was passed over.
+                if n > base.saturating_add(1) {
+                    match self.locks.look(key, n.saturating_sub(1))? {
+                        Seen::Free | Seen::Held { left: Duration::ZERO } => {}
+                        Seen::Absent | Seen::Held { .. } => continue 'again,
+                    }
+                }
+                for ticket in passed_over {
+                    self.locks.folder.remove(&Name::Temp(*key, ticket));
+                }
+                let record = self.record(key)?;
+                lock.base = fence(record.as_ref());
+                if lock.base >= n {
+                    continue 'again;
+                }
+                return Ok(Some((lock, record)));
+            }
+            return Err(StoreError::Failed(format!(
+                "{MAX_PASSED_OVER} processes hang that were to write one cached token"
+            )));
+        }
+        Ok(None)
+    }
+
+    /// Returns when the record is not the one with the fence `since`, or when it is anybody's turn.
+    pub(super) async fn turn_or_change(
+        &self,
+        key: &CacheKey,
+        since: Fence,
+    ) -> Result<(), StoreError> {
+        let name = Name::Record(*key);
+        let first = self.locks.folder.stat(&name)?;
+        let base = fence(self.record(key)?.as_ref());
+        if base != since.0 {
+            return Ok(());
+        }
+        let start = self.locks.clock.ticks();
+        let mut held = base.saturating_add(1);
+        let mut pause = FIRST_LOOK;
+        while let Some(left) = self.holder_left(key, &mut held)? {
+            tokio::time::sleep(pause.min(left)).await;
+            if !unchanged(first.as_ref(), self.locks.folder.stat(&name)?.as_ref()) {
+                return Ok(());
+            }
+            let late = start.until(self.locks.clock.ticks()) > LATE;
+            pause = (pause * 3 / 2).min(if late { LATE_LOOK } else { LAST_LOOK });
+        }
+        Ok(())
+    }
+
+    /// Returns how long the holder of the lock `fence`, or of one above it, is left alone; `None`
+    /// if there is no such holder.
+    fn holder_left(&self, key: &CacheKey, fence: &mut u64) -> Result<Option<Duration>, StoreError> {
+        for _ in 0..MAX_PASSED_OVER {
+            let above = fence.saturating_add(1);
+            match self.locks.look(key, *fence)? {
+                Seen::Absent => return Ok(None),
+                Seen::Held { left } if !left.is_zero() => return Ok(Some(left)),
+                Seen::Free if !self.locks.folder.has(&Name::Lock(*key, above))? => return Ok(None),
+                Seen::Free | Seen::Held { .. } => *fence = above,
+            }
+        }
+        Ok(None)
+    }
+}
