@@ -29,7 +29,10 @@ mod token;
 pub use clock::{Clock, SystemClock, Ticks, Timestamp};
 pub use effects::Effects;
 pub use error::{Class, Code, Error};
-pub use http::{HttpClient, HttpError, MAX_BODY};
+pub use http::{
+    CONNECT_TIMEOUT, CaFile, EXCHANGE_TIMEOUT, HttpClient, HttpError, MAX_BODY, ProxyConfig,
+    ReqwestClient, TrustConfig,
+};
 pub use issuer::{Issuer, IssuerError, IssuerErrorClass};
 pub use printable::printable;
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};
