@@ -33,7 +33,10 @@ pub use http::{
     CONNECT_TIMEOUT, CaFile, EXCHANGE_TIMEOUT, HttpClient, HttpError, MAX_BODY, ProxyConfig,
     ReqwestClient, TrustConfig,
 };
-pub use issuer::{Issuer, IssuerError, IssuerErrorClass};
+pub use issuer::{
+    ASSUME_TTL, ClientAuthMethod, ClientCredentials, ClientCredentialsParts, Dialect, Issuer,
+    IssuerError, IssuerErrorClass, Revocation,
+};
 pub use printable::printable;
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};
 pub use source::{Fresh, MinTtl, TokenRef, TokenSource, Want};
