@@ -38,8 +38,14 @@ pub use config::{
 };
 pub use effects::Effects;
 pub use error::{Class, Code, Error};
-pub use http::{HttpClient, HttpError, MAX_BODY};
-pub use issuer::{Issuer, IssuerError, IssuerErrorClass};
+pub use http::{
+    CONNECT_TIMEOUT, CaFile, EXCHANGE_TIMEOUT, HttpClient, HttpError, MAX_BODY, ProxyConfig,
+    ReqwestClient, TrustConfig,
+};
+pub use issuer::{
+    ASSUME_TTL, ClientAuthMethod, ClientCredentials, ClientCredentialsParts, Dialect, Issuer,
+    IssuerError, IssuerErrorClass, Revocation,
+};
 pub use printable::printable;
 pub use provider::{ClientAuthName, Dialect, Preset, Region, credential_variables};
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};
