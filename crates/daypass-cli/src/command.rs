@@ -30,7 +30,9 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Resul
 pub(crate) fn refuse_agent(context: &crate::context::Context) -> Result<(), Error> {
     match context.env.var_os("DAYPASS_AGENT") {
         None => Ok(()),
-        Some(_) => Err(Error::new(Code::Usage, "DAYPASS_AGENT is set, but this version knows no agent")
-            .with_hint("unset DAYPASS_AGENT")),
+        Some(_) => {
+            Err(Error::new(Code::Usage, "DAYPASS_AGENT is set, but this version knows no agent")
+                .with_hint("unset DAYPASS_AGENT"))
+        }
     }
 }

@@ -51,7 +51,9 @@ pub(crate) fn parse(args: &[OsString]) -> Option<HitArgs<'_>> {
         let (flag, value) = match word.split_once('=') {
             Some((flag, value)) if flag.starts_with("--") => (flag, value),
             _ if word == "--format" || word == "--min-ttl" => (word, words.next()?.to_str()?),
-            _ if word.starts_with('-') || word.is_empty() || parsed.profile.is_some() => return None,
+            _ if word.starts_with('-') || word.is_empty() || parsed.profile.is_some() => {
+                return None;
+            }
             _ => {
                 parsed.profile = Some(word);
                 continue;
@@ -98,16 +100,28 @@ mod tests {
             (&["token"][..], None, Format::Token, None),
             (&["token", "genesys"], Some("genesys"), Format::Token, None),
             (&["token", "--format", "header"], None, Format::Header, None),
-            (&["token", "--format=token", "g", "--min-ttl", "10m"], Some("g"), Format::Token, Some(600)),
+            (
+                &["token", "--format=token", "g", "--min-ttl", "10m"],
+                Some("g"),
+                Format::Token,
+                Some(600),
+            ),
         ] {
             let args = words(args);
             let min_ttl = min_ttl.map(Duration::from_secs);
             assert_eq!(parse(&args), Some(HitArgs { profile, format, min_ttl }), "{args:?}");
         }
         for args in [
-            &[][..], &["exec"], &["token", "-v"], &["token", "a", "b"], &["token", "--fresh"],
-            &["token", "--min-ttl"], &["token", "--min-ttl", "soon"], &["token", "--format", "json"],
-            &["token", "--"], &["token", ""],
+            &[][..],
+            &["exec"],
+            &["token", "-v"],
+            &["token", "a", "b"],
+            &["token", "--fresh"],
+            &["token", "--min-ttl"],
+            &["token", "--min-ttl", "soon"],
+            &["token", "--format", "json"],
+            &["token", "--"],
+            &["token", ""],
         ] {
             assert_eq!(parse(&words(args)), None, "{args:?}");
         }

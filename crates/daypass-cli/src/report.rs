@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use daypass::{Env, Error, printable};
 use tracing::Level;
-use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::FmtContext;
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::cli::{Color, LogFormat};

@@ -17,7 +17,8 @@ const LOCAL: &str = "127.0.0.1,localhost,::1";
 /// knows, the inputs of an Action, and whatever is or contains a secret of these profiles, in
 /// any form; with the local addresses in `NO_PROXY`.
 pub(crate) fn environment(env: &Env, profiles: &[&Opened]) -> Vec<(OsString, OsString)> {
-    let mut names: BTreeSet<&str> = daypass::credential_variables().chain(OWN.iter().copied()).collect();
+    let mut names: BTreeSet<&str> =
+        daypass::credential_variables().chain(OWN.iter().copied()).collect();
     let mut forms = Vec::new();
     for opened in profiles {
         names.extend(opened.profile.variables());
@@ -31,8 +32,7 @@ pub(crate) fn environment(env: &Env, profiles: &[&Opened]) -> Vec<(OsString, OsS
     let kept = env.iter().filter(|(name, value)| {
         !is_named(name, &names) && !forms.iter().any(|form| contains(value, form))
     });
-    let mut child: Vec<_> =
-        kept.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let mut child: Vec<_> = kept.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     for name in ["NO_PROXY", "no_proxy"] {
         add_local(&mut child, name);
     }

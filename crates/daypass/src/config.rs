@@ -45,7 +45,7 @@ use std::fmt;
 
 pub use duration::{InvalidDuration, parse_duration};
 pub use env::Env;
-pub use profile::{Profile, Revocation, trust_id};
+pub use profile::{Profile, trust_id};
 pub use resolve::resolve;
 pub use secret::{NotText, SecretText};
 pub use select::profile_names;

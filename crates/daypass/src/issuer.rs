@@ -3,7 +3,7 @@
 mod client_auth;
 mod client_credentials;
 mod discovery;
-pub(crate) mod retry;
+mod retry;
 mod revocation;
 #[cfg(test)]
 mod testing;
@@ -14,10 +14,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use self::client_auth::ClientAuthMethod;
 pub use self::client_credentials::{ASSUME_TTL, ClientCredentials, ClientCredentialsParts};
-pub use self::revocation::Revocation;
-pub use self::token_endpoint::Dialect;
+pub(crate) use self::retry::{Next, next_attempt};
 use crate::{HttpError, Token, printable};
 
 /// An authorization server, bound to one request.

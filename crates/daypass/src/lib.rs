@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod client;
 mod clock;
 mod config;
 mod crypto;
@@ -21,6 +22,7 @@ mod effects;
 mod error;
 mod http;
 mod issuer;
+mod open;
 mod printable;
 mod provider;
 mod request;
@@ -30,11 +32,11 @@ mod store;
 mod testing;
 mod token;
 
+pub use client::{ClientAuthMethod, Dialect, Revocation};
 pub use clock::{Clock, SystemClock, Ticks, Timestamp};
 pub use config::{
     ConfigFile, Env, External, FileFacts, InvalidDuration, MAX_FOUND_FILE, NotText, Origin,
-    Profile, Revocation, SecretText, TrustList, Value, parse_duration, profile_names, resolve,
-    trust_id,
+    Profile, SecretText, TrustList, Value, parse_duration, profile_names, resolve, trust_id,
 };
 pub use effects::Effects;
 pub use error::{Class, Code, Error};
@@ -43,11 +45,11 @@ pub use http::{
     ReqwestClient, TrustConfig,
 };
 pub use issuer::{
-    ASSUME_TTL, ClientAuthMethod, ClientCredentials, ClientCredentialsParts, Dialect, Issuer,
-    IssuerError, IssuerErrorClass, Revocation,
+    ASSUME_TTL, ClientCredentials, ClientCredentialsParts, Issuer, IssuerError, IssuerErrorClass,
 };
+pub use open::{Opened, Opening, StorePlace, trust_file};
 pub use printable::printable;
-pub use provider::{ClientAuthName, Dialect, Preset, Region, credential_variables};
+pub use provider::{Preset, Region, credential_variables};
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};
 pub use source::{Cached, CachedParts, Fresh, Labels, MinTtl, Style, TokenRef, TokenSource, Want};
 pub use store::{

@@ -98,10 +98,8 @@ impl Opening<'_> {
             Err(error) => return Err(self.cached_without_key(&profile, &client_id, error)),
         };
         let cache_key = self.env.var("DAYPASS_CACHE_KEY").filter(|key| !key.is_empty());
-        let keys = CredentialKeys::derive(
-            cache_key.map(str::as_bytes),
-            client_secret.expose().as_bytes(),
-        );
+        let keys =
+            CredentialKeys::derive(cache_key.map(str::as_bytes), client_secret.expose().as_bytes());
         let credential = keys.credential_id().map_err(Error::internal)?;
         let roots = self.roots(&profile)?;
         let proxy = self.proxy(&profile);
@@ -120,15 +118,13 @@ impl Opening<'_> {
                     .map_err(|error| place::unusable(&path, &error))?;
                 (StorePlace::Named(path), Arc::new(store))
             }
-            StorePlace::Default(path) => {
-                match FileStore::open(&path, clock.clone(), seal()?) {
-                    Ok(store) => (StorePlace::Default(path), Arc::new(store)),
-                    Err(error) => {
-                        warnings.push(place::degraded(&error));
-                        (StorePlace::Memory, Arc::new(MemoryStore::new(clock.clone())))
-                    }
+            StorePlace::Default(path) => match FileStore::open(&path, clock.clone(), seal()?) {
+                Ok(store) => (StorePlace::Default(path), Arc::new(store)),
+                Err(error) => {
+                    warnings.push(place::degraded(&error));
+                    (StorePlace::Memory, Arc::new(MemoryStore::new(clock.clone())))
                 }
-            }
+            },
             StorePlace::Memory => {
                 warnings.push(place::homeless());
                 (StorePlace::Memory, Arc::new(MemoryStore::new(clock.clone())))
@@ -189,17 +185,18 @@ impl Opening<'_> {
     fn roots(&self, profile: &Profile) -> Result<Roots, Error> {
         if let Some(path) = &profile.ca_file {
             let pem = values::read_file(path).map_err(|error| {
-                Error::new(Code::ConfigUnreadable, error.message().to_owned())
-                    .with_hint("ca_file names a PEM file with the roots to trust instead of all others")
+                Error::new(Code::ConfigUnreadable, error.message().to_owned()).with_hint(
+                    "ca_file names a PEM file with the roots to trust instead of all others",
+                )
             })?;
             let ca_file = Some(CaFile::Pem(pem.to_vec()));
             return Ok(Roots { id: Some(pem.to_vec()), ca_file, ssl_cert_file: None });
         }
         let ssl_cert_file =
             self.env.var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from);
-        let id = ssl_cert_file.as_ref().map(|path| {
-            [b"SSL_CERT_FILE=", path.as_os_str().as_encoded_bytes()].concat()
-        });
+        let id = ssl_cert_file
+            .as_ref()
+            .map(|path| [b"SSL_CERT_FILE=", path.as_os_str().as_encoded_bytes()].concat());
         Ok(Roots { id, ca_file: None, ssl_cert_file })
     }
 

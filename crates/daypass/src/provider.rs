@@ -21,52 +21,12 @@ mod region;
 
 pub use region::Region;
 
+use crate::{ClientAuthMethod, Dialect};
+
 const PRESETS: [Preset; 2] = [
     Preset { source: include_str!("provider/genesys-cloud.toml") },
     Preset { source: include_str!("provider/generic.toml") },
 ];
-
-/// What is peculiar about how a token endpoint answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Dialect {
-    /// As RFC 6749 says.
-    Rfc,
-    /// Genesys Cloud: a throttle is a 400 `invalid_request`, a token is revoked by `DELETE`.
-    Genesys,
-}
-
-/// How the client proves itself at the token endpoint (RFC 6749 section 2.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ClientAuthName {
-    /// HTTP Basic, id and secret form-encoded first, as RFC 6749 section 2.3.1 says.
-    ClientSecretBasic,
-    /// HTTP Basic, id and secret as they are.
-    ClientSecretBasicRaw,
-    /// In the form.
-    ClientSecretPost,
-}
-
-impl ClientAuthName {
-    /// All methods.
-    pub const ALL: [Self; 3] =
-        [Self::ClientSecretBasic, Self::ClientSecretBasicRaw, Self::ClientSecretPost];
-
-    /// Returns the name as it stands in a file.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientSecretBasic => "client_secret_basic",
-            Self::ClientSecretBasicRaw => "client_secret_basic_raw",
-            Self::ClientSecretPost => "client_secret_post",
-        }
-    }
-
-    /// Returns the method of this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == name)
-    }
-}
 
 /// A preset for one provider.
 #[derive(Clone, Copy)]
@@ -134,9 +94,9 @@ impl Preset {
         }
     }
 
-    pub(crate) fn client_auth(self) -> ClientAuthName {
-        let method = self.text("client_auth").and_then(ClientAuthName::parse);
-        method.unwrap_or(ClientAuthName::ClientSecretBasic)
+    pub(crate) fn client_auth(self) -> ClientAuthMethod {
+        let method = self.text("client_auth").and_then(ClientAuthMethod::parse);
+        method.unwrap_or(ClientAuthMethod::ClientSecretBasic)
     }
 
     /// Returns a value of the preset itself.
@@ -181,7 +141,7 @@ mod tests {
                 assert!(preset.text(key).is_some_and(|text| !text.is_empty()), "{preset:?} {key}");
             }
             assert!(["rfc", "genesys"].contains(&preset.text("dialect").unwrap()));
-            assert!(ClientAuthName::parse(preset.text("client_auth").unwrap()).is_some());
+            assert!(ClientAuthMethod::parse(preset.text("client_auth").unwrap()).is_some());
             let spellings = preset.variables("client_id").count();
             assert!(spellings > 0);
             for what in ["client_secret", "region", "environment", "token_url"] {
@@ -208,7 +168,7 @@ mod tests {
         assert_eq!(token_url, "https://login.mypurecloud.ie/oauth/token");
         assert_eq!(preset.address("api_url", region).unwrap(), "https://api.mypurecloud.ie");
         assert_eq!(preset.dialect(), Dialect::Genesys);
-        assert_eq!(preset.client_auth(), ClientAuthName::ClientSecretBasicRaw);
+        assert_eq!(preset.client_auth(), ClientAuthMethod::ClientSecretBasicRaw);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use cached::{Cached, CachedParts, Style};
 pub use report::Labels;
 pub use slot::TokenRef;
 
-use crate::{Error, Granted, Token};
+use crate::{AccessToken, Error, Granted};
 
 /// How long a token must still live to be handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,5 +113,5 @@ pub trait TokenSource: Send + Sync {
     /// # Errors
     ///
     /// `store.failed` never: a store that fails is passed by.
-    async fn reject(&self, token: &Token) -> Result<(), Error>;
+    async fn reject(&self, token: &AccessToken) -> Result<(), Error>;
 }

@@ -66,7 +66,9 @@ fn one_wanted(typed: &str) -> Result<Wanted<'_>, Error> {
     if !starts_well || !goes_well {
         let shown = printable(variable);
         return Err(Error::new(Code::Usage, format!("\"{shown}\" is no name of a variable"))
-            .with_hint("letters, digits and underscores: daypass exec billing=BILLING_TOKEN -- ..."));
+            .with_hint(
+                "letters, digits and underscores: daypass exec billing=BILLING_TOKEN -- ...",
+            ));
     }
     Ok(Wanted { profile: (!profile.is_empty()).then_some(profile), variable: Some(variable) })
 }
@@ -84,10 +86,8 @@ fn passes(context: &Context, args: &Exec, wanted: &[Wanted<'_>]) -> Result<Vec<P
         let granted = block_on(token::for_child(&opened, args.min_ttl, args.timeout))?;
         if context.on_github() {
             // A log that cannot be written shows no token either.
-            let _ = mask::write_masks(
-                &mut io::stderr().lock(),
-                granted.token.access_token().secret(),
-            );
+            let _ =
+                mask::write_masks(&mut io::stderr().lock(), granted.token.access_token().secret());
         }
         if context.tells() {
             report::line(&emit::summary(&opened, &granted, SystemClock.now()));
@@ -101,7 +101,9 @@ fn cannot_run(program: &OsString, error: &io::Error) -> Failure {
     let shown = printable(&program.to_string_lossy());
     let (exit_code, hint) = match error.kind() {
         io::ErrorKind::NotFound => (NOT_FOUND, "is it installed, and in PATH?"),
-        io::ErrorKind::ArgumentListTooLong => (CANNOT_RUN, "its arguments or environment are too long"),
+        io::ErrorKind::ArgumentListTooLong => {
+            (CANNOT_RUN, "its arguments or environment are too long")
+        }
         _ => (CANNOT_RUN, "may it be executed?"),
     };
     let error = Error::new(Code::Usage, format!("{shown} cannot be run: {}", error.kind()));

@@ -39,10 +39,8 @@ fn all(context: &Context) -> Result<Vec<Row>, Error> {
         return Row::read(context, None).map(|row| vec![row]);
     }
     let read = |name: &String| {
-        Row::read(context, Some(name)).unwrap_or_else(|error| Row {
-            name: name.clone(),
-            state: State::Closed(error),
-        })
+        Row::read(context, Some(name))
+            .unwrap_or_else(|error| Row { name: name.clone(), state: State::Closed(error) })
     };
     Ok(names.iter().map(read).collect())
 }
@@ -197,7 +195,11 @@ fn token_line(record: &Record, now: Timestamp) -> String {
 
 /// What is left of a life, as a bar.
 fn bar(share: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bar")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to the bar"
+    )]
     let full = (share.clamp(0.0, 1.0) * BAR as f64).round() as usize;
     format!("[{}{}]", "#".repeat(full), "-".repeat(BAR.saturating_sub(full)))
 }

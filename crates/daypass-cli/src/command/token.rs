@@ -3,7 +3,9 @@
 use std::io::{IsTerminal, Read};
 use std::time::Duration;
 
-use daypass::{AccessToken, Clock, Code, Error, Granted, MinTtl, Opened, SystemClock, TokenSource, Want};
+use daypass::{
+    AccessToken, Clock, Code, Error, Granted, MinTtl, Opened, SystemClock, TokenSource, Want,
+};
 use zeroize::Zeroizing;
 
 use super::{block_on, refuse_agent};

@@ -53,6 +53,11 @@ impl Env {
         self.vars.get(index).map(|(_, value)| value.as_os_str())
     }
 
+    /// Returns the value of the first of two spellings that is set and not empty.
+    pub(crate) fn either(&self, one: &str, other: &str) -> Option<&str> {
+        [one, other].into_iter().filter_map(|name| self.var(name)).find(|value| !value.is_empty())
+    }
+
     /// Returns the value of a variable that is needed.
     ///
     /// # Errors

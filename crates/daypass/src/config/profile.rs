@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::value::Value;
 use crate::{
-    ClientAuthName, CredentialId, Dialect, Endpoint, Region, ScopeSet, TokenRequest, crypto,
+    ClientAuthMethod, CredentialId, Dialect, Endpoint, Region, Revocation, ScopeSet, TokenRequest,
+    crypto,
 };
 
 /// Everything known about a profile before anything is read or asked. It names its credentials
@@ -28,7 +29,7 @@ pub struct Profile {
     /// The client secret, or where it is.
     pub client_secret: Value,
     /// How the client proves itself.
-    pub client_auth: ClientAuthName,
+    pub client_auth: ClientAuthMethod,
     /// What is peculiar about the token endpoint.
     pub dialect: Dialect,
     /// The scopes to ask for.
@@ -67,16 +68,6 @@ pub struct Profile {
     pub lifetime_hint: &'static str,
     /// What a refusal of the client can mean.
     pub rejected_hint: String,
-}
-
-/// How a token is revoked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Revocation {
-    /// The token in a form to this address (RFC 7009).
-    Rfc7009(String),
-    /// `DELETE` of this address, with the token as its own authorization.
-    Delete(String),
 }
 
 impl Profile {

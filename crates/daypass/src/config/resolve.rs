@@ -9,8 +9,8 @@ use super::schema::Section;
 use super::select::{Kind, Selected, select};
 use super::value::Value;
 use super::variables::{Spelling, Spellings, Variable, unknown_region};
-use super::{ConfigFile, Profile, Revocation};
-use crate::{Code, Dialect, Endpoint, Env, Error, Preset, Region, ScopeSet};
+use super::{ConfigFile, Profile};
+use crate::{Code, Dialect, Endpoint, Env, Error, Preset, Region, Revocation, ScopeSet};
 
 /// Returns the profile that is meant, from files, the environment and the name given on the
 /// command line.

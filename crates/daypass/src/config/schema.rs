@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::check::{self, Wrong};
 use super::typed::{Document, Entry, Table};
 use super::value::Value;
-use crate::{ClientAuthName, Code, Error, Preset, ScopeSet, printable};
+use crate::{ClientAuthMethod, Code, Error, Preset, ScopeSet, printable};
 
 /// All keys of a profile.
 pub(crate) const KEYS: &[&str] = &[
@@ -58,7 +58,7 @@ pub(crate) struct Section {
     pub(crate) issuer: Option<String>,
     pub(crate) client_id: Option<Value>,
     pub(crate) client_secret: Option<Value>,
-    pub(crate) client_auth: Option<ClientAuthName>,
+    pub(crate) client_auth: Option<ClientAuthMethod>,
     pub(crate) scopes: Option<ScopeSet>,
     pub(crate) audience: Option<String>,
     pub(crate) resources: BTreeSet<String>,
@@ -223,9 +223,9 @@ fn credential(entry: Entry<'_, '_>) -> Result<Value, Error> {
     }
 }
 
-fn client_auth(typed: &str) -> Result<ClientAuthName, Wrong> {
-    ClientAuthName::parse(typed).ok_or_else(|| {
-        let names = ClientAuthName::ALL.map(ClientAuthName::as_str).join(", ");
+fn client_auth(typed: &str) -> Result<ClientAuthMethod, Wrong> {
+    ClientAuthMethod::parse(typed).ok_or_else(|| {
+        let names = ClientAuthMethod::ALL.map(ClientAuthMethod::as_str).join(", ");
         Wrong::new(format!("no client authentication \"{}\"", printable(typed)))
             .with_hint(format!("there are: {names}"))
     })

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::IssuerError;
 use super::token_endpoint::TokenEndpointRequest;
-use crate::{Code, Error};
+use crate::{ClientAuthMethod, Code, Error};
 
 /// Proves to a token endpoint who the client is.
 #[async_trait]
@@ -22,40 +22,6 @@ pub(crate) trait ClientAuth: Send + Sync {
     ///
     /// An [`IssuerError`] when no proof can be made.
     async fn authenticate(&self, request: &mut TokenEndpointRequest) -> Result<(), IssuerError>;
-}
-
-/// The ways to present a client secret.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ClientAuthMethod {
-    /// HTTP Basic; id and secret are form-encoded first, as RFC 6749 section 2.3.1 asks.
-    #[default]
-    ClientSecretBasic,
-    /// HTTP Basic with id and secret as they are, for servers that don't decode them (Genesys
-    /// Cloud's own clients do so).
-    ClientSecretBasicRaw,
-    /// As form parameters in the body.
-    ClientSecretPost,
-}
-
-impl ClientAuthMethod {
-    /// All methods.
-    pub const ALL: &'static [Self] =
-        &[Self::ClientSecretBasic, Self::ClientSecretBasicRaw, Self::ClientSecretPost];
-
-    /// Reads the name of a method, as it stands in a configuration.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|method| method.as_str() == name)
-    }
-
-    /// Returns the name: the registered one (RFC 7591 section 2), but for the raw form.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientSecretBasic => "client_secret_basic",
-            Self::ClientSecretBasicRaw => "client_secret_basic_raw",
-            Self::ClientSecretPost => "client_secret_post",
-        }
-    }
 }
 
 /// A client that proves itself with a secret.

@@ -12,13 +12,16 @@ use http::{Request, Response};
 use secrecy::SecretString;
 use url::Url;
 
-use super::client_auth::{ClientAuth, ClientAuthMethod, ClientSecret};
+use super::client_auth::{ClientAuth, ClientSecret};
 use super::discovery::Discovery;
-use super::revocation::{Revocation, Revoke, revoke};
-use super::token_endpoint::{Answer, Dialect, Hidden, Rules, TokenEndpointRequest, decode};
+use super::revocation::{Revoke, revoke};
+use super::token_endpoint::{Answer, Hidden, Rules, TokenEndpointRequest, decode};
 use super::{Issuer, IssuerError, IssuerErrorClass};
 use crate::http::origin::{host_of, secure_url};
-use crate::{Code, Effects, Endpoint, Error, Timestamp, Token, TokenRequest, printable};
+use crate::{
+    ClientAuthMethod, Code, Dialect, Effects, Endpoint, Error, Revocation, Timestamp, Token,
+    TokenRequest, printable,
+};
 
 /// The lifetime that is assumed where neither the issuer nor the user states one.
 pub const ASSUME_TTL: Duration = Duration::from_secs(300);

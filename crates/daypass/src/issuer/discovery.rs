@@ -9,10 +9,10 @@ use http::{HeaderMap, Request, StatusCode};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::token_endpoint::{AGENT, Answer, Dialect, Hidden, Object, object, refusal};
+use super::token_endpoint::{AGENT, Answer, Hidden, Object, object, refusal};
 use super::{IssuerError, IssuerErrorClass};
 use crate::http::origin::{host_of, is_secure, secure_url};
-use crate::{Code, Effects, Error, Timestamp, printable};
+use crate::{Code, Dialect, Effects, Error, Timestamp, printable};
 
 const FIELDS: &[&str] = &["issuer", "token_endpoint", "revocation_endpoint"];
 

@@ -9,26 +9,10 @@ use http::{Method, Request};
 use url::Url;
 
 use super::client_credentials::{ClientCredentials, Place};
-use super::token_endpoint::{AGENT, Dialect, Hidden, TokenEndpointRequest, refusal};
+use super::token_endpoint::{AGENT, Hidden, TokenEndpointRequest, refusal};
 use super::{IssuerError, IssuerErrorClass};
 use crate::http::origin::secure_url;
-use crate::{Error, Token};
-
-/// How to revoke a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Revocation {
-    /// RFC 7009: the token in a form, with client authentication.
-    Rfc7009 {
-        /// The revocation endpoint.
-        url: String,
-    },
-    /// Genesys Cloud: the token deletes itself.
-    Genesys {
-        /// `https://api.<domain>/api/v2/tokens/me`.
-        url: String,
-    },
-}
+use crate::{Dialect, Error, Revocation, Token};
 
 /// [`Revocation`] with a URL that was checked.
 pub(super) enum Revoke {
@@ -41,8 +25,8 @@ impl Revoke {
     pub(super) fn new(revocation: Revocation) -> Result<Self, Error> {
         let url = |url: &str| secure_url("revocation_url", url);
         Ok(match revocation {
-            Revocation::Rfc7009 { url: text } => Self::Rfc7009(url(&text)?),
-            Revocation::Genesys { url: text } => Self::Genesys(url(&text)?),
+            Revocation::Rfc7009(text) => Self::Rfc7009(url(&text)?),
+            Revocation::Delete(text) => Self::Genesys(url(&text)?),
         })
     }
 }

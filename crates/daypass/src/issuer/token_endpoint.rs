@@ -23,24 +23,13 @@ pub(super) use self::json::{Object, object};
 pub(crate) use self::refusal::refusal;
 pub(crate) use self::success::decode;
 use super::IssuerError;
-use crate::{Timestamp, printable};
+use crate::{Dialect, Timestamp, printable};
 
 /// How daypass names itself to servers.
 pub(crate) const AGENT: &str = concat!("daypass/", env!("CARGO_PKG_VERSION"));
 
 /// Lifetimes beyond this are cut, so that arithmetic stays far from its limits: ten years.
 pub(crate) const LONGEST_LIFETIME: Duration = Duration::from_secs(10 * 365 * 86_400);
-
-/// What is peculiar about an authorization server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Dialect {
-    /// As RFC 6749 has it.
-    #[default]
-    Rfc,
-    /// Genesys Cloud, which says 400 `invalid_request` where others say 429.
-    Genesys,
-}
 
 /// A request to a token or revocation endpoint under construction. What is secret in it is zeroed
 /// on drop and remembered, so that an answer that repeats it is not shown.

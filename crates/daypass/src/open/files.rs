@@ -9,7 +9,9 @@ use rustix::fs::OFlags;
 
 use super::Opening;
 use super::place::absolute;
-use crate::{Code, ConfigFile, Env, Error, FileFacts, MAX_FOUND_FILE, Origin, TrustList, printable};
+use crate::{
+    Code, ConfigFile, Env, Error, FileFacts, MAX_FOUND_FILE, Origin, TrustList, printable,
+};
 
 /// The name of the file, wherever it lies.
 const NAME: &str = "daypass.toml";
@@ -65,7 +67,9 @@ fn config_folder(env: &Env) -> Option<PathBuf> {
 }
 
 fn trust_list(folder: &Path) -> TrustList {
-    fs::read_to_string(folder.join("trusted")).map(|text| TrustList::parse(&text)).unwrap_or_default()
+    fs::read_to_string(folder.join("trusted"))
+        .map(|text| TrustList::parse(&text))
+        .unwrap_or_default()
 }
 
 /// Trusts a file as it is now: its path and content go into the user's list. Returns the path.
@@ -79,8 +83,8 @@ pub fn trust_file(env: &Env, path: &Path) -> Result<PathBuf, Error> {
         Error::new(Code::ConfigUnreadable, "there is no configuration folder: HOME is not set")
             .with_hint("set HOME or XDG_CONFIG_HOME")
     })?;
-    let text =
-        Text::read(path, MAX_FOUND_FILE, OFlags::empty()).map_err(|error| unreadable(path, &error))?;
+    let text = Text::read(path, MAX_FOUND_FILE, OFlags::empty())
+        .map_err(|error| unreadable(path, &error))?;
     let absolute = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
     let name = absolute.to_string_lossy().into_owned();
     text.parse(Origin::Found { trusted: true })?;
@@ -93,7 +97,8 @@ pub fn trust_file(env: &Env, path: &Path) -> Result<PathBuf, Error> {
 fn write_list(folder: &Path, list: &TrustList) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let temporary = folder.join(format!("trusted.{}.tmp", std::process::id()));
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let mut file =
+        File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     file.write_all(list.to_string().as_bytes())?;
     file.sync_all()?;
     fs::rename(temporary, folder.join("trusted"))

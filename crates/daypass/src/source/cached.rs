@@ -17,7 +17,8 @@ use super::{Fresh, MinTtl, TokenSource, Want};
 use crate::issuer::Issuer;
 use crate::store::{EventKind, Lease, Peek, Record, StoreError, TokenStore};
 use crate::{
-    CacheKey, Effects, Error, Fingerprint, Granted, Reason, Source, Timestamp, Token, TokenRequest,
+    AccessToken, CacheKey, Effects, Error, Fingerprint, Granted, Reason, Source, Timestamp, Token,
+    TokenRequest,
 };
 
 /// How long a one-shot process waits for an early refresh before it hands out what it has.
@@ -281,7 +282,7 @@ impl TokenSource for Cached {
         }
     }
 
-    async fn reject(&self, token: &Token) -> Result<(), Error> {
+    async fn reject(&self, token: &AccessToken) -> Result<(), Error> {
         let inner = &self.inner;
         let fingerprint = token.fingerprint();
         inner.slot.refuse(fingerprint);

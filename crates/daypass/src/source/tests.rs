@@ -572,7 +572,7 @@ async fn a_hundred_refused_requests_cost_one_new_token() {
         .map(|_| {
             let (source, old) = (source.clone(), old.clone());
             tokio::spawn(async move {
-                source.reject(&old).await.unwrap();
+                source.reject(old.access_token()).await.unwrap();
                 source.token(Want::default()).await.unwrap()
             })
         })
@@ -582,7 +582,7 @@ async fn a_hundred_refused_requests_cost_one_new_token() {
         assert_eq!((text(&granted).as_str(), granted.reason), ("token-2", Reason::Rejected));
     }
     assert_eq!(world.issuer.asked(), 2);
-    source.reject(&old).await.unwrap();
+    source.reject(old.access_token()).await.unwrap();
     assert_eq!(text(&source.token(Want::default()).await.unwrap()), "token-2");
     assert_eq!(world.issuer.asked(), 2, "a late 401 for a replaced token costs nothing");
 }
@@ -593,9 +593,9 @@ async fn processes_learn_of_a_rejection_from_each_other() {
     let (a, b) = (world.service(), world.service());
     let old = a.token(Want::default()).await.unwrap().token;
     b.token(Want::default()).await.unwrap();
-    a.reject(&old).await.unwrap();
+    a.reject(old.access_token()).await.unwrap();
     assert_eq!(text(&a.token(Want::default()).await.unwrap()), "token-2");
-    b.reject(&old).await.unwrap();
+    b.reject(old.access_token()).await.unwrap();
     assert_eq!(text(&b.token(Want::default()).await.unwrap()), "token-2");
     assert_eq!(world.issuer.asked(), 2);
 }
@@ -607,7 +607,7 @@ async fn replacements_that_are_refused_too_are_damped_even_among_one_shot_proces
     let start = tokio::time::Instant::now();
     let mut granted = world.step().token(Want::default()).await.unwrap();
     while start.elapsed() < s(200) {
-        world.step().reject(&granted.token).await.unwrap();
+        world.step().reject(granted.token.access_token()).await.unwrap();
         let before = world.issuer.asked();
         granted = world.step().token(Want::default()).await.unwrap();
         if world.issuer.asked() > before {
@@ -622,7 +622,7 @@ async fn replacements_that_are_refused_too_are_damped_even_among_one_shot_proces
 async fn a_rejected_token_is_handed_out_while_the_issuer_is_down_but_not_after_a_refusal() {
     let world = World::new();
     let old = world.step().token(Want::default()).await.unwrap().token;
-    world.step().reject(&old).await.unwrap();
+    world.step().reject(old.access_token()).await.unwrap();
     world.issuer.stand(Answer::Error(IssuerErrorClass::Transient));
     assert_eq!(text(&world.step().token(Want::default()).await.unwrap()), "token-1");
     world.issuer.stand(Answer::Error(IssuerErrorClass::Rejected));
@@ -705,7 +705,7 @@ async fn a_store_that_fails_is_passed_by() {
     assert_eq!(old.source, Source::Issuer);
     assert_eq!(source.token(Want::default()).await.unwrap().source, Source::Memory);
     assert!(source.store_failures() > 0);
-    source.reject(&old.token).await.unwrap();
+    source.reject(old.token.access_token()).await.unwrap();
     assert_eq!(text(&source.token(Want::default()).await.unwrap()), "token-2");
     advance(s(3350)).await;
     world.issuer.stand(Answer::Error(IssuerErrorClass::Unusable));

@@ -66,8 +66,7 @@ impl Stage {
         let server = Server::spawn_thread(sandbox.clone()).map_err(|error| {
             Error::new(Code::Internal, format!("the sandbox cannot listen: {error}"))
         })?;
-        let folder =
-            std::env::temp_dir().join(format!("daypass-demo-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("daypass-demo-{}", std::process::id()));
         let made = fs::DirBuilder::new().mode(0o700).create(&folder);
         made.map_err(|error| failed("the temporary folder", &error))?;
         let program = std::env::current_exe().map_err(|error| failed("daypass", &error))?;

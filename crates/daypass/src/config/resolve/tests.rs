@@ -1,6 +1,6 @@
 use super::super::tests::{parse, told, yours};
 use super::*;
-use crate::{ClientAuthName, CredentialId};
+use crate::{ClientAuthMethod, CredentialId};
 
 fn env(pairs: &[(&str, &str)]) -> Env {
     Env::from_pairs(pairs.iter().copied())
@@ -57,7 +57,7 @@ fn genesys_cloud_fills_in_what_a_user_need_not_know() {
     assert_eq!(profile.provider, Some("genesys-cloud"));
     assert_eq!(profile.region.unwrap().name, "eu-west-1");
     assert_eq!(profile.place(), "eu-west-1");
-    assert_eq!(profile.client_auth, ClientAuthName::ClientSecretBasicRaw);
+    assert_eq!(profile.client_auth, ClientAuthMethod::ClientSecretBasicRaw);
     assert_eq!(profile.dialect, Dialect::Genesys);
     assert_eq!(profile.api_url.as_deref(), Some("https://api.mypurecloud.ie"));
     assert_eq!(profile.hosts, ["api.mypurecloud.ie"]);
@@ -84,7 +84,7 @@ fn the_oauth2_variables_make_a_profile() {
     assert_eq!(token_url(&profile), "https://auth.example.com/token");
     assert_eq!(profile.scopes.to_string(), "a b");
     assert_eq!(profile.audience.as_deref(), Some("https://api.example.com"));
-    assert_eq!(profile.client_auth, ClientAuthName::ClientSecretBasic);
+    assert_eq!(profile.client_auth, ClientAuthMethod::ClientSecretBasic);
     assert_eq!(profile.dialect, Dialect::Rfc);
     assert_eq!((profile.region, profile.revocation.as_ref()), (None, None));
     assert_eq!(profile.place(), "auth.example.com");
@@ -149,7 +149,7 @@ fn a_preset_is_overridden_key_by_key() {
 
     let other = format!("{GENESYS}\nclient_auth = \"client_secret_post\"\nhosts = [\"h.example\"]");
     let profile = file(&other, &[]).unwrap();
-    assert_eq!(profile.client_auth, ClientAuthName::ClientSecretPost);
+    assert_eq!(profile.client_auth, ClientAuthMethod::ClientSecretPost);
     assert_eq!(profile.hosts, ["h.example"]);
 }
 

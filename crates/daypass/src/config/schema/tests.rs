@@ -41,7 +41,7 @@ fn the_example_of_the_documentation_is_read() {
     assert_eq!(file.profiles().collect::<Vec<_>>(), ["billing", "genesys"]);
     let billing = &file.schema.profiles["billing"];
     assert_eq!(billing.client_secret, Some(Value::File("/run/secrets/billing".into())));
-    assert_eq!(billing.client_auth, Some(ClientAuthName::ClientSecretPost));
+    assert_eq!(billing.client_auth, Some(ClientAuthMethod::ClientSecretPost));
     assert_eq!(billing.min_ttl, Some(Duration::from_secs(600)));
     assert_eq!(billing.params["tenant"], "42");
 }

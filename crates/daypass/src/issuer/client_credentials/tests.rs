@@ -150,9 +150,9 @@ fn a_url_that_no_secret_may_go_to_is_refused_when_built() {
     let (_, of_token) = parts(Endpoint::TokenUrl(bad.into()));
     let (_, of_issuer) = parts(Endpoint::Issuer(bad.into()));
     let (_, mut of_rfc7009) = known();
-    of_rfc7009.revocation = Some(Revocation::Rfc7009 { url: bad.into() });
+    of_rfc7009.revocation = Some(Revocation::Rfc7009(bad.into()));
     let (_, mut of_genesys) = known();
-    of_genesys.revocation = Some(Revocation::Genesys { url: bad.into() });
+    of_genesys.revocation = Some(Revocation::Delete(bad.into()));
     for parts in [of_token, of_issuer, of_rfc7009, of_genesys] {
         let error = ClientCredentials::new(parts).unwrap_err();
         assert_eq!(error.code(), Code::ConfigInsecureUrl);
@@ -190,7 +190,7 @@ async fn discovery_is_part_of_one_attempt_and_is_not_repeated() {
 async fn rfc_7009_revokes_with_client_authentication() {
     use IssuerErrorClass::*;
     let (script, mut parts) = known();
-    parts.revocation = Some(Revocation::Rfc7009 { url: "https://login.example.com/r".into() });
+    parts.revocation = Some(Revocation::Rfc7009("https://login.example.com/r".into()));
     let issuer = ClientCredentials::new(parts).unwrap();
     for (status, body, class) in [
         (200, "", None),
@@ -219,7 +219,7 @@ async fn a_genesys_token_deletes_itself() {
     let (script, mut parts) = known();
     let url = "https://api.mypurecloud.ie/api/v2/tokens/me";
     parts.dialect = Dialect::Genesys;
-    parts.revocation = Some(Revocation::Genesys { url: url.into() });
+    parts.revocation = Some(Revocation::Delete(url.into()));
     let issuer = ClientCredentials::new(parts).unwrap();
     for (status, class) in
         [(200, None), (204, None), (401, None), (403, Some(BareRejected)), (500, Some(Transient))]

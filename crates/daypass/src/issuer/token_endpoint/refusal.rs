@@ -6,8 +6,8 @@ use http::header::{LOCATION, RETRY_AFTER};
 use url::Url;
 
 use super::success::{is_compressed, is_html};
-use super::{Answer, Dialect, Hidden, LONGEST_LIFETIME, object};
-use crate::{IssuerError, IssuerErrorClass, Timestamp};
+use super::{Answer, Hidden, LONGEST_LIFETIME, object};
+use crate::{Dialect, IssuerError, IssuerErrorClass, Timestamp};
 
 const FIELDS: &[&str] = &["error", "error_description", "description", "access_token"];
 
