@@ -16,8 +16,8 @@ import { Provider, errors } from 'oidc-provider';
 import { clients, RESOURCE, RESOURCE_TTL_SECONDS, SCOPES, SHORT_TTL_SECONDS, TTL_SECONDS } from './clients.mjs';
 import { makeCertificates } from './tls.mjs';
 
-// Standard output is for the ready line alone; the provider's notices go to standard error.
-console.info = console.error;
+// Standard output is for the ready line alone; the provider's notices ask for what only a product needs.
+console.info = () => {};
 
 process.stdin.resume().on('error', () => {}).on('close', () => process.exit(0));
 process.on('SIGTERM', () => process.exit(0));
@@ -77,15 +77,19 @@ const configuration = {
   },
 };
 
-let tokenRequests = 0;
+// The provider takes Basic and body credentials alike from either kind of client; the count tells which was sent.
+const stats = { token_requests: 0, with_authorization_header: 0 };
 
 // What daypass's callers do with a token: an API that knows at once when it is revoked or has expired.
 async function besideTheProvider(ctx, next) {
-  if (ctx.method === 'POST' && ctx.path === '/token') tokenRequests += 1;
+  if (ctx.method === 'POST' && ctx.path === '/token') {
+    stats.token_requests += 1;
+    if (ctx.get('authorization')) stats.with_authorization_header += 1;
+  }
   if (ctx.method !== 'GET') return next();
 
   if (ctx.path === '/stats') {
-    ctx.body = { token_requests: tokenRequests };
+    ctx.body = stats;
     return undefined;
   }
   if (ctx.path !== '/api/ping') return next();
