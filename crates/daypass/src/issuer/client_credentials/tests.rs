@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::Method;
 
 use super::*;
-use crate::issuer::testing::{SENTINEL, Script, effects};
+use crate::issuer::testing::{Log, SENTINEL, Script, effects};
 use crate::{AccessToken, CredentialId, HttpError, ScopeSet};
 
 const URL: &str = "https://login.example.com/oauth/token";
@@ -125,6 +125,27 @@ async fn an_issuer_that_repeats_the_secret_is_not_quoted() {
     let shown = format!("{error} {error:?} {issuer:?} {issuer:#?}");
     assert!(!shown.contains("sentinel"), "{shown}");
     assert!(error.to_string().starts_with("invalid_client ("), "{error}");
+}
+
+#[tokio::test]
+async fn scopes_that_were_not_granted_cost_a_warning_and_no_secret() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let (script, mut parts) = known();
+    parts.request.scopes = ScopeSet::parse("read write\n::error::x");
+    let issuer = ClientCredentials::new(parts).unwrap();
+    for granted in ["null", "\"read write\\n::error::x more\"", "\"read\""] {
+        let body = format!(r#"{{"access_token":"{TOKEN}","scope":{granted}}}"#);
+        script.reply(200, body);
+        issuer.issue(LIMIT).await.unwrap();
+    }
+    script.reply(400, format!(r#"{{"error":"{SENTINEL}"}}"#));
+    issuer.issue(LIMIT).await.unwrap_err();
+    assert_eq!(
+        log.lines(),
+        ["WARN message=the issuer did not grant every scope host=login.example.com \
+          missing=write\\n::error::x"]
+    );
 }
 
 #[test]
