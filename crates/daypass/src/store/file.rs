@@ -65,21 +65,22 @@ impl FileStore {
     pub fn sweep(&self) -> Result<usize, StoreError> {
         sweep::sweep(&self.inner)
     }
+
+    /// Whether a folder has a record of a client at an endpoint
+    /// ([`TokenRequest::family`](crate::TokenRequest::family)), of whatever credential. Needs no
+    /// secret. A folder that can't be read has none.
+    pub fn has_family(folder: impl AsRef<Path>, family: [u8; 8]) -> bool {
+        let is_one = |name: &Name| matches!(name, Name::Record(key) if key.0.starts_with(&family));
+        folder::open_unchecked(folder.as_ref())
+            .and_then(|folder| folder::names(&folder))
+            .is_ok_and(|names| names.iter().any(is_one))
+    }
 }
 
 impl fmt::Debug for FileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileStore").field("folder", &self.inner.locks.folder).finish()
     }
-}
-
-/// Whether a folder has a record of this client at this endpoint, of whatever credential. Needs
-/// no secret. A folder that can't be read has none.
-pub(crate) fn has_family(folder: &Path, family: [u8; 8]) -> bool {
-    let is_one = |name: &Name| matches!(name, Name::Record(key) if key.0.starts_with(&family));
-    folder::open_unchecked(folder)
-        .and_then(|folder| folder::names(&folder))
-        .is_ok_and(|names| names.iter().any(is_one))
 }
 
 impl Inner {

@@ -17,7 +17,7 @@ use crate::store::{Fence, Lease, Record, StoreError};
 
 pub(super) struct FileLease {
     inner: Arc<Inner>,
-    lock: Lock,
+    lock: Box<Lock>,
     record: Option<Record>,
     /// So many bytes of the tally file are in `record`.
     counted: usize,

@@ -32,7 +32,7 @@ impl Inner {
         &self,
         key: &CacheKey,
         length: Duration,
-    ) -> Result<Option<(Lock, Option<Record>)>, StoreError> {
+    ) -> Result<Option<(Box<Lock>, Option<Record>)>, StoreError> {
         'again: for _ in 0..TRIES {
             let base = fence(self.record(key)?.as_ref());
             let mut passed_over = Vec::new();
