@@ -1,9 +1,15 @@
 //! HTTP as a dependency: one request, one whole answer, no redirects.
 
+mod cause;
+pub(crate) mod origin;
 mod reqwest;
+mod trust;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+
+pub use self::reqwest::{CONNECT_TIMEOUT, EXCHANGE_TIMEOUT, ReqwestClient};
+pub use self::trust::{CaFile, ProxyConfig, TrustConfig};
 
 /// Sends one HTTP request and reads the whole answer.
 ///
@@ -33,7 +39,7 @@ pub enum HttpError {
     #[error("cannot connect: {0}")]
     Connect(String),
     /// No complete answer within the time limit.
-    #[error("no answer within {}", .0.as_secs_f64())]
+    #[error("no complete answer within {} s", .0.as_secs_f64())]
     Timeout(std::time::Duration),
     /// The answer is larger than [`MAX_BODY`].
     #[error("the answer is larger than {MAX_BODY} bytes")]
@@ -41,6 +47,10 @@ pub enum HttpError {
     /// The connection broke before the answer was complete.
     #[error("the connection broke: {0}")]
     Broken(String),
+    /// The certificate of the server comes from nobody who is trusted here: a retry cannot help,
+    /// a `ca_file` can.
+    #[error("{0}")]
+    Untrusted(String),
     /// The client could not be built (roots, proxy): a retry cannot help.
     #[error("{0}")]
     Setup(String),

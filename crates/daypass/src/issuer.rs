@@ -1,11 +1,22 @@
 //! One attempt at a token endpoint: what is sent, and what the answer means.
 
+mod client_auth;
+mod client_credentials;
+mod discovery;
+mod retry;
+mod revocation;
+#[cfg(test)]
+mod testing;
+mod token_endpoint;
+
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::Token;
+pub use self::client_credentials::{ASSUME_TTL, ClientCredentials, ClientCredentialsParts};
+pub(crate) use self::retry::{Next, next_attempt};
+use crate::{HttpError, Token, printable};
 
 /// An authorization server, bound to one request.
 #[async_trait]
@@ -63,6 +74,28 @@ pub struct IssuerError {
     pub error: Option<String>,
     /// The `error_description`, or what was wrong; printable.
     pub description: Option<String>,
+}
+
+impl IssuerError {
+    /// An error that comes from no answer; `what` must be printable.
+    pub(crate) fn without_answer(class: IssuerErrorClass, what: impl Into<String>) -> Self {
+        Self { class, status: None, error: None, description: Some(what.into()) }
+    }
+
+    /// The configuration can't work; `what` must be printable.
+    pub(crate) fn setup(what: impl Into<String>) -> Self {
+        Self::without_answer(IssuerErrorClass::Setup, what)
+    }
+}
+
+impl From<HttpError> for IssuerError {
+    fn from(error: HttpError) -> Self {
+        let class = match error {
+            HttpError::Setup(_) | HttpError::Untrusted(_) => IssuerErrorClass::Setup,
+            _ => IssuerErrorClass::Transient,
+        };
+        Self::without_answer(class, printable(&error.to_string()))
+    }
 }
 
 impl fmt::Display for IssuerError {

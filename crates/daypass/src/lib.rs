@@ -14,13 +14,17 @@
 
 #![forbid(unsafe_code)]
 
+mod client;
 mod clock;
+mod config;
 mod crypto;
 mod effects;
 mod error;
 mod http;
 mod issuer;
+mod open;
 mod printable;
+mod provider;
 mod request;
 mod source;
 mod store;
@@ -28,14 +32,26 @@ mod store;
 mod testing;
 mod token;
 
+pub use client::{ClientAuthMethod, Dialect, Revocation};
 pub use clock::{Clock, SystemClock, Ticks, Timestamp};
+pub use config::{
+    ConfigFile, Env, External, FileFacts, InvalidDuration, MAX_FOUND_FILE, NotText, Origin,
+    Profile, SecretText, TrustList, Value, parse_duration, profile_names, resolve, trust_id,
+};
 pub use effects::Effects;
 pub use error::{Class, Code, Error};
-pub use http::{HttpClient, HttpError, MAX_BODY};
-pub use issuer::{Issuer, IssuerError, IssuerErrorClass};
+pub use http::{
+    CONNECT_TIMEOUT, CaFile, EXCHANGE_TIMEOUT, HttpClient, HttpError, MAX_BODY, ProxyConfig,
+    ReqwestClient, TrustConfig,
+};
+pub use issuer::{
+    ASSUME_TTL, ClientCredentials, ClientCredentialsParts, Issuer, IssuerError, IssuerErrorClass,
+};
+pub use open::{Opened, Opening, StorePlace, trust_file};
 pub use printable::printable;
+pub use provider::{Preset, Region, credential_variables};
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};
-pub use source::{Fresh, MinTtl, TokenRef, TokenSource, Want};
+pub use source::{Cached, CachedParts, Fresh, Labels, MinTtl, Style, TokenRef, TokenSource, Want};
 pub use store::{
     Event, EventKind, Fence, FileStore, Lease, MAX_RECORD, MemoryStore, Peek, Record, Refusal,
     Rejected, Retry, Sealer, StoreError, Tally, TokenStore,

@@ -1,16 +1,27 @@
 //! Handing out tokens: the slot in memory, one flight per key, freshness and rejection.
 
+mod attempt;
+mod cached;
+mod damping;
 mod decide;
+mod flight;
+mod judge;
+mod report;
 mod slot;
+#[cfg(test)]
+mod tests;
+mod throttle;
 
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use cached::{Cached, CachedParts, Style};
+pub use report::Labels;
 pub use slot::TokenRef;
 
-use crate::{Error, Granted, Token};
+use crate::{AccessToken, Error, Granted};
 
 /// How long a token must still live to be handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,5 +113,5 @@ pub trait TokenSource: Send + Sync {
     /// # Errors
     ///
     /// `store.failed` never: a store that fails is passed by.
-    async fn reject(&self, token: &Token) -> Result<(), Error>;
+    async fn reject(&self, token: &AccessToken) -> Result<(), Error>;
 }

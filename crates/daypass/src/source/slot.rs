@@ -5,35 +5,61 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwapOption, Guard};
 
-use super::decide::{Decision, Life, decide};
+use super::decide::{Decision, Life, decide, margin};
 use super::{Fresh, MinTtl};
-use crate::{Reason, Source, Ticks, Token};
+use crate::{Fingerprint, Granted, Reason, Source, Ticks, Timestamp, Token};
 
 /// A token in the slot, with its end on the clock that never jumps back.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) token: Token,
-    pub(super) reason: Reason,
-    /// Where the token came from when it entered this process.
-    pub(super) source: Source,
-    pub(super) lifetime: Duration,
-    pub(super) ends: Ticks,
-    /// This holder's early-refresh margin.
-    pub(super) margin: Duration,
+    token: Token,
+    reason: Reason,
+    lifetime: Duration,
+    ends: Ticks,
+    /// This consumer's early-refresh margin.
+    margin: Duration,
+    /// No early refresh before: the last one brought nothing.
+    pause_ends: Ticks,
     /// An API refused it.
-    pub(super) rejected: AtomicBool,
-    /// No early refresh before these ticks: the last one brought nothing.
-    pub(super) no_refresh_before: AtomicU64,
+    refused: AtomicBool,
 }
 
 impl Held {
+    pub(super) fn new(
+        token: &Token,
+        reason: Reason,
+        now: Timestamp,
+        ticks: Ticks,
+        jitter: f64,
+        pause: Duration,
+    ) -> Self {
+        let lifetime = token.lifetime();
+        Self {
+            token: token.clone(),
+            reason,
+            lifetime,
+            ends: ticks.saturating_add(token.remaining(now)),
+            margin: margin(lifetime, jitter),
+            pause_ends: ticks.saturating_add(pause),
+            refused: AtomicBool::new(false),
+        }
+    }
+
     pub(super) fn life(&self, now: Ticks) -> Life {
         Life { lifetime: self.lifetime, remaining: now.until(self.ends) }
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn granted(&self, source: Source) -> Granted {
+        Granted { token: self.token.clone(), source, reason: self.reason }
     }
 }
 
@@ -41,10 +67,18 @@ impl Held {
 pub struct TokenRef(Guard<Option<Arc<Held>>>);
 
 impl TokenRef {
-    /// Returns the token.
     #[expect(clippy::expect_used, reason = "made only around a full slot, see Slot::cached")]
+    fn held(&self) -> &Held {
+        self.0.as_ref().expect("a full slot")
+    }
+
+    /// Returns the token.
     pub fn token(&self) -> &Token {
-        &self.0.as_ref().expect("a full slot").token
+        &self.held().token
+    }
+
+    pub(super) fn granted(&self, source: Source) -> Granted {
+        self.held().granted(source)
     }
 }
 
@@ -62,25 +96,49 @@ impl Slot {
         self.0.load_full()
     }
 
+    pub(super) fn token(&self) -> Option<Token> {
+        self.0.load().as_ref().map(|held| held.token.clone())
+    }
+
     pub(super) fn put(&self, held: Arc<Held>) {
         self.0.store(Some(held));
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.store(None);
+    }
+
+    /// Marks the token at hand as refused, if it is this one.
+    pub(super) fn refuse(&self, fingerprint: Fingerprint) {
+        if let Some(held) = self.0.load().as_ref() {
+            if held.token.fingerprint() == fingerprint {
+                held.refused.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Returns the token at hand's fingerprint, if it was refused.
+    pub(super) fn refused(&self) -> Option<Fingerprint> {
+        let guard = self.0.load();
+        guard.as_ref().filter(|held| held.is_refused()).map(|held| held.token.fingerprint())
+    }
+
+    /// Whether the token at hand arrived at `began` or later.
+    pub(super) fn received_since(&self, began: Timestamp) -> bool {
+        self.0.load().as_ref().is_some_and(|held| held.token.received_at() >= began)
     }
 
     /// The hot path.
     pub(super) fn cached(&self, now: Ticks, min_ttl: MinTtl) -> Fresh {
         let guard = self.0.load();
         let Some(held) = guard.as_ref() else { return Fresh::Miss };
-        if held.rejected.load(Ordering::Relaxed) {
+        if held.is_refused() {
             return Fresh::Miss;
         }
         match decide(held.life(now), min_ttl, held.margin) {
             Decision::Use => Fresh::Fresh(TokenRef(guard)),
-            Decision::UseAndRefresh => {
-                if held.no_refresh_before.load(Ordering::Relaxed) > now.as_nanos() {
-                    return Fresh::Fresh(TokenRef(guard));
-                }
-                Fresh::Due(TokenRef(guard))
-            }
+            Decision::UseAndRefresh if held.pause_ends > now => Fresh::Fresh(TokenRef(guard)),
+            Decision::UseAndRefresh => Fresh::Due(TokenRef(guard)),
             Decision::Fetch | Decision::Unsatisfiable { .. } => Fresh::Miss,
         }
     }

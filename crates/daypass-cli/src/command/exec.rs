@@ -1,0 +1,128 @@
+//! `daypass exec`: becomes the command, with tokens in its environment and without credentials.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+use daypass::{Clock, Code, Error, Granted, Opened, SystemClock, printable};
+
+use super::{block_on, refuse_agent, token};
+use crate::cli::{Exec, Failure};
+use crate::context::Context;
+use crate::{emit, mask, report, scrub};
+
+/// What `exec` returns when it failed before the command ran.
+const FAILED: u8 = 125;
+/// What shells return for a command that cannot be run, and for one that is not there.
+const CANNOT_RUN: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+pub(crate) fn run(context: &Context, args: &Exec) -> Result<ExitCode, Failure> {
+    let failed = |error| Failure { error, exit_code: FAILED };
+    let (program, arguments) = args.command.split_first().ok_or_else(|| {
+        failed(Error::new(Code::Usage, "there is no command").with_hint("daypass exec -- COMMAND"))
+    })?;
+    let wanted = wanted(&args.profiles).map_err(failed)?;
+    let passes = passes(context, args, &wanted).map_err(failed)?;
+    let opened: Vec<_> = passes.iter().map(|pass| &pass.opened).collect();
+
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(scrub::environment(&context.env, &opened));
+    for pass in &passes {
+        command.env(&pass.variable, pass.granted.token.access_token().secret());
+    }
+    // On success nothing of this process stays, and nothing below is reached.
+    let error = command.exec();
+    Err(cannot_run(program, &error))
+}
+
+/// A profile on the command line, and the variable for its token.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted<'a> {
+    profile: Option<&'a str>,
+    variable: Option<&'a str>,
+}
+
+struct Pass {
+    opened: Opened,
+    granted: Granted,
+    variable: String,
+}
+
+fn wanted(profiles: &[String]) -> Result<Vec<Wanted<'_>>, Error> {
+    if profiles.is_empty() {
+        return Ok(vec![Wanted { profile: None, variable: None }]);
+    }
+    profiles.iter().map(|typed| one_wanted(typed)).collect()
+}
+
+fn one_wanted(typed: &str) -> Result<Wanted<'_>, Error> {
+    let Some((profile, variable)) = typed.split_once('=') else {
+        return Ok(Wanted { profile: Some(typed), variable: None });
+    };
+    let starts_well = variable.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let goes_well = variable.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !starts_well || !goes_well {
+        let shown = printable(variable);
+        return Err(Error::new(Code::Usage, format!("\"{shown}\" is no name of a variable"))
+            .with_hint(
+                "letters, digits and underscores: daypass exec billing=BILLING_TOKEN -- ...",
+            ));
+    }
+    Ok(Wanted { profile: (!profile.is_empty()).then_some(profile), variable: Some(variable) })
+}
+
+fn passes(context: &Context, args: &Exec, wanted: &[Wanted<'_>]) -> Result<Vec<Pass>, Error> {
+    refuse_agent(context)?;
+    let mut passes: Vec<Pass> = Vec::with_capacity(wanted.len());
+    for want in wanted {
+        let opened = context.open(want.profile)?;
+        let variable = want.variable.unwrap_or(opened.profile.token_variable).to_owned();
+        if passes.iter().any(|pass| pass.variable == variable) {
+            return Err(Error::new(Code::Usage, format!("two tokens would be in {variable}"))
+                .with_hint(format!("name another variable: {}=NAME", opened.profile.name)));
+        }
+        let granted = block_on(token::for_child(&opened, args.min_ttl, args.timeout))?;
+        if context.on_github() {
+            // A log that cannot be written shows no token either.
+            let _ =
+                mask::write_masks(&mut io::stderr().lock(), granted.token.access_token().secret());
+        }
+        if context.tells() {
+            report::line(&emit::summary(&opened, &granted, SystemClock.now()));
+        }
+        passes.push(Pass { opened, granted, variable });
+    }
+    Ok(passes)
+}
+
+fn cannot_run(program: &OsString, error: &io::Error) -> Failure {
+    let shown = printable(&program.to_string_lossy());
+    let (exit_code, hint) = match error.kind() {
+        io::ErrorKind::NotFound => (NOT_FOUND, "is it installed, and in PATH?"),
+        io::ErrorKind::ArgumentListTooLong => {
+            (CANNOT_RUN, "its arguments or environment are too long")
+        }
+        _ => (CANNOT_RUN, "may it be executed?"),
+    };
+    let error = Error::new(Code::Usage, format!("{shown} cannot be run: {}", error.kind()));
+    Failure { error: error.with_hint(hint), exit_code }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profiles_may_name_their_variable() {
+        let typed = ["genesys".to_owned(), "billing=B_2".to_owned(), "=TOKEN".to_owned()];
+        let wanted = wanted(&typed).unwrap();
+        assert_eq!(wanted[0], Wanted { profile: Some("genesys"), variable: None });
+        assert_eq!(wanted[1], Wanted { profile: Some("billing"), variable: Some("B_2") });
+        assert_eq!(wanted[2], Wanted { profile: None, variable: Some("TOKEN") });
+        for bad in ["a=", "a=1X", "a=B-C", "a=B=C", "a=B C", "a=Ä"] {
+            assert_eq!(one_wanted(bad).unwrap_err().code(), Code::Usage, "{bad}");
+        }
+    }
+}

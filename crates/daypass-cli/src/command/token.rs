@@ -1,0 +1,76 @@
+//! `daypass token`.
+
+use std::io::{IsTerminal, Read};
+use std::time::Duration;
+
+use daypass::{
+    AccessToken, Clock, Code, Error, Granted, MinTtl, Opened, SystemClock, TokenSource, Want,
+};
+use zeroize::Zeroizing;
+
+use super::{block_on, refuse_agent};
+use crate::cli::Token;
+use crate::context::Context;
+use crate::emit::{self, Handout};
+use crate::report;
+
+/// How much of stdin is read for a refused token.
+const MAX_STDIN: u64 = 128 * 1024;
+
+pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
+    refuse_agent(context)?;
+    let refused = if args.reject { Some(refused_token()?) } else { None };
+    let opened = context.open(args.profile.as_deref())?;
+    let min_ttl = args.min_ttl.or(opened.profile.min_ttl);
+    let want = Want {
+        min_ttl: min_ttl.map_or(MinTtl::TOKEN, MinTtl::Required),
+        timeout: args.timeout,
+        force: args.fresh,
+    };
+    let granted = block_on(fetch(&opened, want, refused))?;
+    if emit::hides_token(args.format, args.out.as_deref(), args.show) {
+        report::line(&emit::summary(&opened, &granted, SystemClock.now()));
+        report::line("stdout is a terminal, so the token itself is not printed; --show prints it");
+        return Ok(());
+    }
+    let format = args.format;
+    let handout = Handout { opened: &opened, granted: &granted, format, out: args.out.as_deref() };
+    emit::hand_out(context, &handout)
+}
+
+async fn fetch(
+    opened: &Opened,
+    want: Want,
+    refused: Option<AccessToken>,
+) -> Result<Granted, Error> {
+    if let Some(refused) = refused {
+        opened.source.reject(&refused).await?;
+    }
+    opened.source.token(want).await
+}
+
+/// Reads the token that an API refused.
+fn refused_token() -> Result<AccessToken, Error> {
+    let usage = |message: &str| {
+        Error::new(Code::Usage, message.to_owned())
+            .with_hint("daypass token --reject <<< \"$TOKEN\"")
+    };
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Err(usage("--reject reads the refused token from stdin, which is a terminal"));
+    }
+    let mut text = Zeroizing::new(String::new());
+    let read = stdin.take(MAX_STDIN).read_to_string(&mut text);
+    read.map_err(|error| usage(&format!("stdin cannot be read: {}", error.kind())))?;
+    AccessToken::new(text.trim()).map_err(|error| usage(&format!("on stdin: {error}")))
+}
+
+/// Waits for a token that is good for a child process.
+pub(crate) async fn for_child(
+    opened: &Opened,
+    min_ttl: Option<Duration>,
+    timeout: Duration,
+) -> Result<Granted, Error> {
+    let min_ttl = min_ttl.or(opened.profile.min_ttl).map_or(MinTtl::EXEC, MinTtl::Required);
+    opened.source.token(Want { min_ttl, timeout, force: false }).await
+}

@@ -1,0 +1,92 @@
+//! What every command is given: the captured environment and the global flags.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use daypass::{Env, Error, Opened, Opening, Style};
+
+use crate::report;
+
+/// The captured world of one run.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) env: Env,
+    /// The working directory, if there is one.
+    pub(crate) directory: Option<PathBuf>,
+    /// `--config`.
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) loudness: Loudness,
+}
+
+/// How much is told on stderr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Loudness {
+    /// Errors only.
+    Quiet,
+    /// Warnings too, and on CI what was done.
+    #[default]
+    Normal,
+    /// What was done.
+    Verbose,
+    /// Everything.
+    Debug,
+}
+
+impl Context {
+    /// A context without flags, as the hit path has it.
+    pub(crate) fn bare(env: &Env) -> Self {
+        Self {
+            env: env.clone(),
+            directory: std::env::current_dir().ok(),
+            config: None,
+            loudness: Loudness::Normal,
+        }
+    }
+
+    /// Opens a profile and tells its warnings.
+    pub(crate) fn open(&self, profile: Option<&str>) -> Result<Opened, Error> {
+        let opened = self.opening(profile).open()?;
+        if self.loudness > Loudness::Quiet {
+            opened.warnings.iter().for_each(|warning| report::warning(warning));
+        }
+        Ok(opened)
+    }
+
+    pub(crate) fn opening<'a>(&'a self, profile: Option<&'a str>) -> Opening<'a> {
+        Opening {
+            env: &self.env,
+            directory: self.directory.as_deref(),
+            config: self.config.as_deref().map(Path::new),
+            profile,
+            style: Style::OneShot,
+        }
+    }
+
+    /// Whether this runs on a CI system.
+    pub(crate) fn on_ci(&self) -> bool {
+        self.is_set("CI") || self.on_github()
+    }
+
+    /// Whether GitHub Actions reads what is printed here.
+    pub(crate) fn on_github(&self) -> bool {
+        self.env.var("GITHUB_ACTIONS") == Some("true")
+    }
+
+    /// Whether to say what was done.
+    pub(crate) fn tells(&self) -> bool {
+        match self.loudness {
+            Loudness::Quiet => false,
+            Loudness::Normal => self.on_ci(),
+            Loudness::Verbose | Loudness::Debug => true,
+        }
+    }
+
+    fn is_set(&self, name: &str) -> bool {
+        self.env.var(name).is_some_and(|value| !value.is_empty() && value != "false")
+    }
+}
+
+/// Whether a person reads stdout.
+pub(crate) fn on_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}

@@ -1,0 +1,127 @@
+//! Handing a token out: masks first, then the token in its format, then one line for people.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use daypass::{Clock, Code, Error, Granted, Opened, SystemClock, Timestamp, printable};
+use zeroize::Zeroizing;
+
+use crate::context::{Context, on_terminal};
+use crate::format::{Format, format, github_entry};
+use crate::{mask, report};
+
+/// A token on its way out.
+pub(crate) struct Handout<'a> {
+    pub(crate) opened: &'a Opened,
+    pub(crate) granted: &'a Granted,
+    pub(crate) format: Format,
+    /// `--out`.
+    pub(crate) out: Option<&'a Path>,
+}
+
+/// Hands the token out and tells what was done.
+pub(crate) fn hand_out(context: &Context, handout: &Handout<'_>) -> Result<(), Error> {
+    let token = handout.granted.token.access_token().secret();
+    let now = SystemClock.now();
+    if context.on_github() || matches!(handout.format, Format::Github | Format::GithubEnv) {
+        mask::write_masks(&mut io::stderr().lock(), token)
+            .map_err(|error| failed("stderr", &error))?;
+    }
+    let variable = handout.opened.profile.token_variable;
+    match (handout.format, handout.out) {
+        (Format::Github, _) => {
+            let expires_at = handout.granted.token.expires_at().to_string();
+            let entries = [("token", token), ("expires_at", expires_at.as_str())];
+            to_github(context, "GITHUB_OUTPUT", &entries)?;
+        }
+        (Format::GithubEnv, _) => to_github(context, "GITHUB_ENV", &[(variable, token)])?,
+        (as_format, Some(path)) => {
+            let text = format(as_format, handout.granted, variable, now);
+            to_file(path, text.as_bytes())?;
+        }
+        (as_format, None) => {
+            let text = format(as_format, handout.granted, variable, now);
+            to_stdout(text.as_bytes())?;
+        }
+    }
+    if context.tells() {
+        report::line(&summary(handout.opened, handout.granted, now));
+    }
+    Ok(())
+}
+
+/// Writes a result to stdout. A reader that has gone away is no error.
+pub(crate) fn to_stdout(text: &[u8]) -> Result<(), Error> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed("stdout", &error)),
+        _ => Ok(()),
+    }
+}
+
+/// One line about a token: whose it is, how long it lives, where it came from.
+pub(crate) fn summary(opened: &Opened, granted: &Granted, now: Timestamp) -> String {
+    format!(
+        "{} {} client {} token {} {} left ({})",
+        opened.profile.name,
+        opened.profile.place(),
+        report::short(&opened.client_id),
+        granted.token.fingerprint(),
+        report::span(granted.token.remaining(now)),
+        granted.source.as_str(),
+    )
+}
+
+/// On a terminal a token is shown only on request.
+pub(crate) fn hides_token(as_format: Format, out: Option<&Path>, show: bool) -> bool {
+    let to_stdout = out.is_none() && !matches!(as_format, Format::Github | Format::GithubEnv);
+    to_stdout && !show && on_terminal()
+}
+
+/// Adds entries to one of the files that GitHub Actions reads after the step.
+fn to_github(context: &Context, variable: &str, entries: &[(&str, &str)]) -> Result<(), Error> {
+    let path = context.env.var_os(variable).map(PathBuf::from).ok_or_else(|| {
+        Error::new(Code::Usage, format!("{variable} is not set: this is no GitHub Actions step"))
+            .with_hint("outside of GitHub Actions use --format dotenv --out FILE")
+    })?;
+    let mut text = Zeroizing::new(String::new());
+    for (name, value) in entries {
+        text.push_str(&github_entry(name, value, &delimiter()?));
+    }
+    let mut file =
+        File::options().append(true).open(&path).map_err(|error| failed(variable, &error))?;
+    file.write_all(text.as_bytes()).map_err(|error| failed(variable, &error))
+}
+
+/// A heredoc delimiter that a value can't foresee.
+fn delimiter() -> Result<String, Error> {
+    let mut random = [0; 16];
+    let filled = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty());
+    filled.map_err(|error| failed("a random name", &error.into()))?;
+    Ok(random.iter().fold("daypass_".to_owned(), |text, byte| text + &format!("{byte:02x}")))
+}
+
+/// Writes a file that only this user can read, whole or not at all.
+fn to_file(path: &Path, text: &[u8]) -> Result<(), Error> {
+    let shown = printable(&path.to_string_lossy());
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}", delimiter()?));
+    let temporary = PathBuf::from(temporary);
+    let write = || -> io::Result<()> {
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.write_all(text)?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(|error| {
+        // Nobody else knows the name; what is left is at most an unreadable part.
+        let _ = fs::remove_file(&temporary);
+        failed(&shown, &error)
+    })
+}
+
+fn failed(what: &str, error: &io::Error) -> Error {
+    Error::new(Code::StoreFailed, format!("{what} cannot be written: {}", error.kind()))
+        .with_hint("check that the folder exists, is yours and has space left")
+}

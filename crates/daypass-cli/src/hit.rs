@@ -1,0 +1,159 @@
+//! The hot path: `daypass token`, from the cache, before the argument parser.
+//!
+//! It knows `token`, one profile, `--format token|header` and `--min-ttl`; whatever else stands
+//! on the command line, and every miss and error, is left to [`crate::cli`], which starts over.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use daypass::{Env, MinTtl, parse_duration};
+
+use crate::context::Context;
+use crate::emit::{self, Handout};
+use crate::format::Format;
+
+/// What the hit path understands of a command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HitArgs<'a> {
+    pub(crate) profile: Option<&'a str>,
+    pub(crate) format: Format,
+    pub(crate) min_ttl: Option<Duration>,
+}
+
+/// Serves the token if the cache has one that needs no attention.
+pub(crate) fn try_serve(args: &[OsString], env: &Env) -> Option<ExitCode> {
+    let args = parse(args)?;
+    if env.var_os("DAYPASS_AGENT").is_some() || crate::context::on_terminal() {
+        return None;
+    }
+    let context = Context::bare(env);
+    let opened = context.opening(args.profile).open().ok()?;
+    if !opened.warnings.is_empty() {
+        return None;
+    }
+    let min_ttl = args.min_ttl.or(opened.profile.min_ttl);
+    let granted = opened.source.peek(min_ttl.map_or(MinTtl::TOKEN, MinTtl::Required))?;
+    let handout = Handout { opened: &opened, granted: &granted, format: args.format, out: None };
+    emit::hand_out(&context, &handout).ok().map(|()| ExitCode::SUCCESS)
+}
+
+/// Reads the command line, or leaves it to the argument parser.
+pub(crate) fn parse(args: &[OsString]) -> Option<HitArgs<'_>> {
+    let mut words = args.iter();
+    if words.next()?.to_str()? != "token" {
+        return None;
+    }
+    let mut parsed = HitArgs { profile: None, format: Format::Token, min_ttl: None };
+    let (mut format, mut min_ttl) = (None, None);
+    while let Some(word) = words.next() {
+        let word = word.to_str()?;
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) if flag.starts_with("--") => (flag, value),
+            _ if word == "--format" || word == "--min-ttl" => (word, words.next()?.to_str()?),
+            _ if word.starts_with('-') || word.is_empty() || parsed.profile.is_some() => {
+                return None;
+            }
+            _ => {
+                parsed.profile = Some(word);
+                continue;
+            }
+        };
+        match flag {
+            "--format" if format.is_none() => format = Some(known_format(value)?),
+            "--min-ttl" if min_ttl.is_none() => min_ttl = Some(parse_duration(value).ok()?),
+            _ => return None,
+        }
+        // The argument parser takes what looks like a flag for a flag, not for a value.
+        if value.starts_with('-') {
+            return None;
+        }
+    }
+    parsed.format = format.unwrap_or_default();
+    parsed.min_ttl = min_ttl;
+    Some(parsed)
+}
+
+fn known_format(name: &str) -> Option<Format> {
+    match name {
+        "token" => Some(Format::Token),
+        "header" => Some(Format::Header),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cli::{Cli, Verb};
+
+    fn words(args: &[&str]) -> Vec<OsString> {
+        args.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_common_forms_are_understood() {
+        for (args, profile, format, min_ttl) in [
+            (&["token"][..], None, Format::Token, None),
+            (&["token", "genesys"], Some("genesys"), Format::Token, None),
+            (&["token", "--format", "header"], None, Format::Header, None),
+            (
+                &["token", "--format=token", "g", "--min-ttl", "10m"],
+                Some("g"),
+                Format::Token,
+                Some(600),
+            ),
+        ] {
+            let args = words(args);
+            let min_ttl = min_ttl.map(Duration::from_secs);
+            assert_eq!(parse(&args), Some(HitArgs { profile, format, min_ttl }), "{args:?}");
+        }
+        for args in [
+            &[][..],
+            &["exec"],
+            &["token", "-v"],
+            &["token", "a", "b"],
+            &["token", "--fresh"],
+            &["token", "--min-ttl"],
+            &["token", "--min-ttl", "soon"],
+            &["token", "--format", "json"],
+            &["token", "--"],
+            &["token", ""],
+        ] {
+            assert_eq!(parse(&words(args)), None, "{args:?}");
+        }
+    }
+
+    proptest! {
+        /// What the hit path understands, the argument parser understands in the same way.
+        #[test]
+        fn the_hit_path_and_the_argument_parser_agree(
+            args in proptest::collection::vec(
+                prop_oneof![
+                    Just("token"), Just("genesys"), Just("--format"), Just("--format=header"),
+                    Just("--format=json"), Just("header"), Just("--min-ttl"), Just("--min-ttl=90"),
+                    Just("10m"), Just("--"), Just("-v"), Just("--fresh"), Just(""), Just("-"),
+                    Just("--min-ttl="), Just("--help"), Just("--format=-"), Just("a=b"), Just("-5"),
+                ],
+                0..6,
+            )
+        ) {
+            let args = words(&[&["token"], args.as_slice()].concat());
+            if let Some(hit) = parse(&args) {
+                let program = [OsString::from("daypass")];
+                let cli = Cli::try_parse_from(program.iter().chain(&args));
+                let Ok(Cli { verb: Verb::Token(token), globals }) = cli else {
+                    return Err(TestCaseError::fail(format!("{args:?}: {cli:?}")));
+                };
+                prop_assert_eq!(hit.profile, token.profile.as_deref());
+                prop_assert_eq!(hit.format, token.format);
+                prop_assert_eq!(hit.min_ttl, token.min_ttl);
+                prop_assert!(!token.fresh && !token.reject && !token.show && token.out.is_none());
+                prop_assert!(globals.config.is_none() && globals.verbose == 0 && !globals.quiet);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The environment of a child process: everything but the credentials.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+
+use daypass::{Env, Opened};
+
+use crate::mask;
+
+/// Variables of our own that a child has no use for.
+const OWN: &[&str] = &["DAYPASS_CACHE_KEY", "DAYPASS_REDIS_URL", "DAYPASS_REDIS_PASSWORD"];
+
+/// The local addresses that a child must not send through a proxy.
+const LOCAL: &str = "127.0.0.1,localhost,::1";
+
+/// Returns the variables for a child: `env` without every credential variable that daypass
+/// knows, the inputs of an Action, and whatever is or contains a secret of these profiles, in
+/// any form; with the local addresses in `NO_PROXY`.
+pub(crate) fn environment(env: &Env, profiles: &[&Opened]) -> Vec<(OsString, OsString)> {
+    let mut names: BTreeSet<&str> =
+        daypass::credential_variables().chain(OWN.iter().copied()).collect();
+    let mut forms = Vec::new();
+    for opened in profiles {
+        names.extend(opened.profile.variables());
+        let secret = opened.client_secret.expose();
+        forms.extend(mask::forms(secret));
+        forms.extend(mask::basic_forms(&opened.client_id, secret));
+    }
+    if let Some(key) = env.var("DAYPASS_CACHE_KEY") {
+        forms.extend(mask::forms(key));
+    }
+    let kept = env.iter().filter(|(name, value)| {
+        !is_named(name, &names) && !forms.iter().any(|form| contains(value, form))
+    });
+    let mut child: Vec<_> = kept.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    for name in ["NO_PROXY", "no_proxy"] {
+        add_local(&mut child, name);
+    }
+    child
+}
+
+fn is_named(name: &OsStr, names: &BTreeSet<&str>) -> bool {
+    name.to_str().is_some_and(|name| names.contains(name) || name.starts_with("INPUT_"))
+}
+
+fn contains(value: &OsStr, form: &str) -> bool {
+    let (value, form) = (value.as_encoded_bytes(), form.as_bytes());
+    value.windows(form.len()).any(|part| part == form)
+}
+
+fn add_local(child: &mut Vec<(OsString, OsString)>, name: &str) {
+    match child.iter_mut().find(|(set, _)| set == name) {
+        Some((_, value)) if value == "*" => {}
+        Some((_, value)) if value.is_empty() => *value = LOCAL.into(),
+        Some((_, value)) => {
+            value.push(",");
+            value.push(LOCAL);
+        }
+        None => child.push((name.into(), LOCAL.into())),
+    }
+}

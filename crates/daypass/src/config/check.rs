@@ -1,0 +1,192 @@
+//! The grammar of single values: addresses, hosts, scopes, parameters, names. Pure; an error says
+//! what is wrong with the value and repeats as little of it as will do.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use url::{Host, Url};
+
+use super::suggest;
+use crate::{Code, Preset, ScopeSet, printable};
+
+/// What is wrong with a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    pub(crate) code: Code,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl Wrong {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { code: Code::ConfigInvalid, message: message.into(), hint: None }
+    }
+
+    fn insecure(message: impl Into<String>) -> Self {
+        Self { code: Code::ConfigInsecureUrl, ..Self::new(message) }
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Checks an address that secrets or tokens are sent to: https, or plain http to this machine;
+/// no userinfo, no fragment.
+pub(crate) fn address(typed: &str) -> Result<Url, Wrong> {
+    let url = url(typed)?;
+    let local = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => Ipv4Addr::is_loopback(&ip),
+        Some(Host::Ipv6(ip)) => ip == Ipv6Addr::LOCALHOST,
+        None => false,
+    };
+    if url.scheme() == "http" && !local {
+        let to = host(&url).unwrap_or_default();
+        return Err(Wrong::insecure(format!("plain http to {}", printable(&to)))
+            .with_hint("use https; plain http goes only to 127.0.0.1, [::1] or localhost"));
+    }
+    Ok(url)
+}
+
+/// Checks the address of a proxy, which may be plain http anywhere: https goes through it as it is.
+pub(crate) fn proxy(typed: &str) -> Result<Url, Wrong> {
+    url(typed)
+}
+
+fn url(typed: &str) -> Result<Url, Wrong> {
+    let odd = |c: char| c.is_ascii_control() || c.is_whitespace() || c == '\\';
+    if typed.contains(odd) {
+        return Err(Wrong::new("an address with a space, a backslash or a control character"));
+    }
+    // Userinfo may be a password: nothing of such an address is repeated.
+    let url = match typed.split_once("://") {
+        Some((scheme, _)) if ["https", "http"].iter().any(|s| s.eq_ignore_ascii_case(scheme)) => {
+            Url::parse(typed).map_err(|error| Wrong::new(format!("not an address: {error}")))?
+        }
+        _ => {
+            return Err(Wrong::insecure("not an https address")
+                .with_hint("write it whole: https://HOST/PATH"));
+        }
+    };
+    if !url.username().is_empty() || url.password().is_some() || authority(typed).contains('@') {
+        return Err(Wrong::insecure("an address with a user name or a password in it")
+            .with_hint("put the client's id and secret under client_id and client_secret"));
+    }
+    if url.fragment().is_some() {
+        return Err(Wrong::insecure("an address with a fragment (#...)"));
+    }
+    Ok(url)
+}
+
+fn authority(typed: &str) -> &str {
+    let rest = typed.split_once("://").map_or(typed, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+/// Returns `host` or, where the address names one, `host:port`.
+pub(crate) fn host(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+/// Checks one entry of `hosts` or `token_hosts`: a host, with a port where it is not the usual one.
+pub(crate) fn host_entry(typed: &str) -> Result<String, Wrong> {
+    let wrong = || {
+        Wrong::new(format!("\"{}\" is not a host", printable(typed)))
+            .with_hint("write api.example.com, or api.example.com:8443; no scheme, path or *")
+    };
+    if typed.contains(['/', '?', '#', '@', '\\', '*', '%']) || typed.contains(char::is_whitespace) {
+        return Err(wrong());
+    }
+    let url = Url::parse(&format!("https://{typed}/")).map_err(|_| wrong())?;
+    host(&url).ok_or_else(wrong)
+}
+
+/// Refuses a token endpoint that people try at this provider and that does not exist.
+pub(crate) fn token_endpoint(url: &Url, provider: Option<Preset>) -> Result<(), Wrong> {
+    for preset in Preset::all() {
+        let Some(path) = preset.text("no_such_path") else { continue };
+        let region = url.host_str().and_then(|host| preset.region(host));
+        let meant = region.is_some() || provider.is_some_and(|p| p.name() == preset.name());
+        if url.path().trim_end_matches('/') != path || !meant {
+            continue;
+        }
+        let right = region.and_then(|region| preset.address("token_url", region));
+        let right = right.unwrap_or_else(|| preset.text("token_url").unwrap_or_default().into());
+        let place = region.map_or("...", |region| region.name);
+        return Err(Wrong::new(format!("{} has no {path}", preset.title())).with_hint(format!(
+            "the token endpoint is {right}: provider = \"{}\" and region = \"{place}\" say that",
+            preset.name(),
+        )));
+    }
+    Ok(())
+}
+
+/// Checks scope tokens (RFC 6749 section 3.3): visible ASCII without `"` and `\`.
+pub(crate) fn scopes<'a>(list: impl IntoIterator<Item = &'a str>) -> Result<ScopeSet, Wrong> {
+    let mut scopes = Vec::new();
+    for scope in list {
+        let valid = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        if scope.is_empty() || !scope.bytes().all(valid) {
+            return Err(Wrong::new(format!("\"{}\" is not a scope", printable(scope)))
+                .with_hint("a scope is visible ASCII without spaces, \" and \\"));
+        }
+        scopes.push(scope);
+    }
+    Ok(scopes.into_iter().collect())
+}
+
+/// Checks a name under `params`: fields of the protocol have keys of their own.
+pub(crate) fn param_name(name: &str) -> Result<(), Wrong> {
+    let key = match name {
+        "grant_type" => "grant",
+        "client_id" | "client_secret" | "audience" | "resource" => name,
+        "scope" => "scopes",
+        "assertion"
+        | "client_assertion"
+        | "client_assertion_type"
+        | "code"
+        | "code_verifier"
+        | "redirect_uri"
+        | "refresh_token"
+        | "username"
+        | "password"
+        | "subject_token"
+        | "subject_token_type"
+        | "actor_token"
+        | "actor_token_type"
+        | "requested_token_type" => {
+            return Err(Wrong::new(format!("may not set {name}"))
+                .with_hint("the client_credentials grant has no such field"));
+        }
+        "" => return Err(Wrong::new("an empty name")),
+        _ => return Ok(()),
+    };
+    Err(Wrong::new(format!("may not set {name}")).with_hint(format!("use `{key}`")))
+}
+
+/// Checks the name of a profile: it is part of `PROFILE=NAME` on the command line.
+pub(crate) fn profile_name(name: &str) -> Result<(), Wrong> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let first = name.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if first && name.len() <= 64 && name.bytes().all(plain) {
+        return Ok(());
+    }
+    Err(Wrong::new(format!("\"{}\" can't name a profile", printable(name)))
+        .with_hint("a profile's name is letters, digits, `.`, `_` and `-`, at most 64"))
+}
+
+/// Returns the preset of this name.
+pub(crate) fn provider(name: &str) -> Result<Preset, Wrong> {
+    Preset::named(name).ok_or_else(|| {
+        let names: Vec<_> = Preset::all().map(Preset::name).collect();
+        let near = suggest::nearest(name, names.iter().copied());
+        let near = near.map(|near| format!("did you mean \"{near}\"? ")).unwrap_or_default();
+        Wrong::new(format!("no provider \"{}\"", printable(name)))
+            .with_hint(format!("{near}there are: {}", names.join(", ")))
+    })
+}
+
+#[cfg(test)]
+mod tests;

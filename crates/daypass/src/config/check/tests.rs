@@ -1,0 +1,136 @@
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn secrets_and_tokens_travel_by_https_or_stay_on_this_machine() {
+    for typed in [
+        "https://auth.example.com/token",
+        "HTTPS://auth.example.com:8443/token?tenant=1",
+        "http://127.0.0.1:8080/token",
+        "http://127.9.9.9/token",
+        "http://[::1]:8080/token",
+        "http://localhost:8080/token",
+        "http://LOCALHOST/token",
+    ] {
+        assert!(address(typed).is_ok(), "{typed}");
+    }
+}
+
+#[test]
+fn other_addresses_are_refused() {
+    use Code::{ConfigInsecureUrl as Insecure, ConfigInvalid as Invalid};
+    for (typed, code) in [
+        ("http://auth.example.com/token", Insecure),
+        ("http://localhost.evil.example/", Insecure),
+        ("http://localhost./", Insecure),
+        ("http://[::ffff:127.0.0.1]/", Insecure),
+        ("http://128.0.0.1/", Insecure),
+        ("http://0.0.0.0/", Insecure),
+        ("ftp://auth.example.com/", Insecure),
+        ("file:///etc/passwd", Insecure),
+        ("auth.example.com/token", Insecure),
+        ("https:auth.example.com", Insecure),
+        ("", Insecure),
+        ("https://user@auth.example.com/", Insecure),
+        ("https://user:pass@auth.example.com/", Insecure),
+        ("https://@auth.example.com/", Insecure),
+        ("https://auth.example.com/#x", Insecure),
+        ("https://auth.example.com\\@evil.example/", Invalid),
+        ("https://auth.exa\tmple.com/", Invalid),
+        (" https://auth.example.com/", Invalid),
+        ("https://", Invalid),
+        ("https://a b/", Invalid),
+    ] {
+        assert_eq!(address(typed).unwrap_err().code, code, "{typed}");
+    }
+    let wrong = address("https://user:sentinel@auth.example.com/").unwrap_err();
+    assert!(!format!("{wrong:?}").contains("sentinel"));
+}
+
+#[test]
+fn hosts_are_hosts() {
+    for (typed, host) in [
+        ("api.example.com", "api.example.com"),
+        ("API.example.com", "api.example.com"),
+        ("api.example.com:8443", "api.example.com:8443"),
+        ("api.example.com:443", "api.example.com"),
+        ("127.0.0.1:80", "127.0.0.1:80"),
+        ("[::1]:80", "[::1]:80"),
+    ] {
+        assert_eq!(host_entry(typed).unwrap(), host);
+    }
+    for typed in ["", "*", "*.example.com", "https://a.example", "a/b", "u@a", "a b", "a:b", "a%2e"]
+    {
+        assert!(host_entry(typed).is_err(), "{typed}");
+    }
+}
+
+#[test]
+fn scopes_are_scope_tokens() {
+    let set = scopes(["b", "a", "b", "https://x/y.z:!~"]).unwrap();
+    assert_eq!(set.to_string(), "a b https://x/y.z:!~");
+    for scope in ["", "a b", "a\"", "a\\", "ä", "a\n", "a\u{7f}"] {
+        assert!(scopes([scope]).is_err(), "{scope:?}");
+    }
+}
+
+#[test]
+fn params_never_set_a_field_of_the_protocol() {
+    assert_eq!(param_name("tenant"), Ok(()));
+    assert_eq!(param_name("Scope"), Ok(()), "names are case-sensitive: this is another field");
+    for (name, hint) in [
+        ("scope", "use `scopes`"),
+        ("grant_type", "use `grant`"),
+        ("client_secret", "use `client_secret`"),
+        ("resource", "use `resource`"),
+        ("refresh_token", "the client_credentials grant has no such field"),
+    ] {
+        assert_eq!(param_name(name).unwrap_err().hint.unwrap(), hint);
+    }
+}
+
+#[test]
+fn profiles_have_plain_names() {
+    for name in ["genesys", "a.b-c_1", "0"] {
+        assert_eq!(profile_name(name), Ok(()));
+    }
+    for name in ["", "a=b", "a b", "-v", ".hidden", "ä", "a\n", &"x".repeat(65)] {
+        assert!(profile_name(name).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn the_token_endpoint_that_does_not_exist_is_explained() {
+    let genesys = Preset::named("genesys-cloud");
+    let check = |typed: &str, provider| token_endpoint(&address(typed).unwrap(), provider);
+    let wrong = check("https://api.mypurecloud.ie/api/v2/oauth/token", None).unwrap_err();
+    insta::assert_snapshot!(wrong.message, @"Genesys Cloud has no /api/v2/oauth/token");
+    insta::assert_snapshot!(wrong.hint.unwrap(), @r#"the token endpoint is https://login.mypurecloud.ie/oauth/token: provider = "genesys-cloud" and region = "eu-west-1" say that"#);
+    assert!(check("https://test.example/api/v2/oauth/token/", genesys).is_err());
+    assert_eq!(check("https://test.example/api/v2/oauth/token", None), Ok(()));
+    assert_eq!(check("https://login.mypurecloud.ie/oauth/token", genesys), Ok(()));
+}
+
+#[test]
+fn an_unknown_provider_gets_a_suggestion() {
+    let hint = provider("genesyscloud").unwrap_err().hint.unwrap();
+    insta::assert_snapshot!(hint, @r#"did you mean "genesys-cloud"? there are: genesys-cloud, generic"#);
+    assert_eq!(provider("generic").unwrap().name(), "generic");
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC{0,40}") {
+        let _ = (address(&text), host_entry(&text), profile_name(&text), scopes([text.as_str()]));
+        let _ = (address(&format!("https://{text}")), address(&format!("http://{text}")));
+    }
+
+    #[test]
+    fn plain_http_never_leaves_this_machine(text in "[a-z0-9.:@/#?\\[\\]%-]{0,24}") {
+        if let Ok(url) = address(&format!("http://{text}")) {
+            let host = url.host_str().unwrap().to_owned();
+            prop_assert!(host == "localhost" || host == "[::1]" || host.starts_with("127."));
+        }
+    }
+}

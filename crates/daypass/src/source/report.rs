@@ -1,0 +1,176 @@
+//! Turns what went wrong into the error that a person meets.
+
+use std::time::Duration;
+
+use crate::issuer::{IssuerError, IssuerErrorClass};
+use crate::store::Refusal;
+use crate::{Code, Error};
+
+/// What messages say about a source: never a secret.
+#[derive(Clone, Debug, Default)]
+pub struct Labels {
+    /// The client as a message names it, such as ``client 1f2e... (GC_CLIENT_ID)``.
+    pub client: String,
+    /// What to do about `invalid_client`.
+    pub rejected_hint: Option<String>,
+    /// What to do about tokens that live too short.
+    pub lifetime_hint: Option<String>,
+    /// The command that asks the issuer at once.
+    pub fresh_hint: Option<String>,
+}
+
+impl Labels {
+    /// The issuer refused, or could not be asked.
+    pub(super) fn issuer_error(&self, host: &str, error: &IssuerError) -> Error {
+        let client = &self.client;
+        match error.class {
+            IssuerErrorClass::Rejected | IssuerErrorClass::BareRejected => self
+                .refused(format!("{host} answered {error} for {client}"), error.error.as_deref()),
+            IssuerErrorClass::Unusable => Error::new(
+                Code::IssuerInvalidResponse,
+                format!("{host} answered {client} with a token that cannot be used: {error}"),
+            )
+            .with_hint("ask whoever runs the authorization server; daypass does not pass it on"),
+            IssuerErrorClass::Throttled(after) => self.throttled(host, after),
+            IssuerErrorClass::Setup => {
+                Error::new(Code::ConfigTls, format!("{host} cannot be asked: {}", described(error)))
+                    .with_hint("check ca_file, SSL_CERT_FILE and the proxy settings")
+            }
+            IssuerErrorClass::CannotRevoke => {
+                Error::new(Code::IssuerCannotRevoke, format!("{host} has no way to revoke a token"))
+                    .with_hint("daypass forget removes it from the cache; it ends by itself")
+            }
+            IssuerErrorClass::Transient => Error::new(
+                Code::IssuerUnavailable,
+                format!("{host} gave no usable answer for {client}: {}", described(error)),
+            )
+            .with_hint("nothing valid is cached; check the network and the issuer, then try again"),
+        }
+    }
+
+    fn refused(&self, message: String, code: Option<&str>) -> Error {
+        let error = Error::new(Code::IssuerRejected, message);
+        match (code, &self.rejected_hint) {
+            (Some("invalid_client") | None, Some(hint)) => error.with_hint(hint),
+            (Some("invalid_scope"), _) => {
+                error.with_hint("ask for other scopes, or have the client allowed to use these")
+            }
+            (Some("unauthorized_client"), _) => {
+                error.with_hint("allow the client_credentials grant on the client")
+            }
+            (Some("invalid_target"), _) => {
+                error.with_hint("the issuer knows no such audience or resource")
+            }
+            _ => error.with_hint("check client id, client secret and token URL"),
+        }
+    }
+
+    /// The refusal is remembered and the issuer is not asked.
+    pub(super) fn remembered(&self, refusal: &Refusal, ago: Duration, left: Duration) -> Error {
+        let code =
+            if refusal.status < 300 { Code::IssuerInvalidResponse } else { Code::IssuerRejected };
+        let what = match &refusal.description {
+            Some(description) => format!("{} ({description})", refusal.error),
+            None => refusal.error.clone(),
+        };
+        let error = Error::new(
+            code,
+            format!(
+                "the same refusal as {} ago, {what} for {}; the issuer is not asked again for {}",
+                seconds(ago),
+                self.client,
+                seconds(left)
+            ),
+        )
+        .with_retry_after(left);
+        match &self.fresh_hint {
+            Some(hint) => error.with_hint(format!("fixed it? {hint} asks now")),
+            None => error,
+        }
+    }
+
+    /// The token endpoint asks to wait longer than the caller wants to.
+    pub(super) fn throttled(&self, host: &str, after: Option<Duration>) -> Error {
+        let how_long = after.map_or_else(String::new, |after| format!(" for {}", seconds(after)));
+        let error = Error::new(
+            Code::IssuerThrottled,
+            format!("{host} asks to be left alone{how_long}: too many token requests"),
+        )
+        .with_hint("something else asks for a token per step: run it through daypass too");
+        match after {
+            Some(after) => error.with_retry_after(after),
+            None => error,
+        }
+    }
+
+    /// No token of this issuer lives as long as is wanted.
+    pub(super) fn too_short(&self, wanted: Duration, has: Duration) -> Error {
+        let error = Error::new(
+            Code::TokenMinTtl,
+            format!(
+                "{} wanted, but {} gets tokens that live {}",
+                span(wanted),
+                self.client,
+                span(has)
+            ),
+        );
+        match &self.lifetime_hint {
+            Some(hint) => error.with_hint(hint),
+            None => error.with_hint("ask for less, or have the issuer's token lifetime raised"),
+        }
+    }
+
+    /// The issuer's token has no life left by the time it arrives.
+    pub(super) fn born_dead(&self, host: &str) -> Error {
+        Error::new(
+            Code::IssuerInvalidResponse,
+            format!("{host} gave {} a token that had ended when it arrived", self.client),
+        )
+        .with_hint("the issuer took longer to answer than its tokens live; have it raised")
+    }
+
+    /// The flight's time is over while somebody else is asking.
+    pub(super) fn out_of_time(&self, host: &str) -> Error {
+        Error::new(
+            Code::TokenDeadline,
+            format!("no token in time: another process is asking {host}, but has no answer yet"),
+        )
+        .with_hint("try again, or wait longer with --timeout")
+    }
+
+    /// The caller's time is over while somebody else is asking.
+    pub(super) fn deadline(&self, host: &str, waited: Duration) -> Error {
+        Error::new(
+            Code::TokenDeadline,
+            format!(
+                "no token within {}: {host} is being asked, but has not answered",
+                seconds(waited)
+            ),
+        )
+        .with_hint("try again, or wait longer with --timeout")
+    }
+}
+
+fn described(error: &IssuerError) -> String {
+    match (&error.description, error.status) {
+        (Some(description), _) => description.clone(),
+        (None, Some(status)) => format!("HTTP {status}"),
+        (None, None) => "no answer".to_owned(),
+    }
+}
+
+/// Whole seconds, at least 1.
+fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_millis().div_ceil(1000).max(1))
+}
+
+/// A duration as people say it: `2h`, `59m`, `90s`.
+pub(crate) fn span(duration: Duration) -> String {
+    match duration.as_secs() {
+        0 => format!("{}ms", duration.as_millis()),
+        s if s % 3600 == 0 => format!("{}h", s / 3600),
+        s if s >= 3600 => format!("{}h{}m", s / 3600, s % 3600 / 60),
+        s if s >= 120 => format!("{}m", s / 60),
+        s => format!("{s}s"),
+    }
+}
