@@ -17,6 +17,7 @@ use async_trait::async_trait;
 
 pub use envelope::Sealer;
 pub use file::FileStore;
+pub(crate) use file::has_family;
 pub use memory::MemoryStore;
 pub use record::{Event, EventKind, Record, Refusal, Rejected, Retry, Tally};
 

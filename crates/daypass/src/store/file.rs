@@ -65,16 +65,6 @@ impl FileStore {
     pub fn sweep(&self) -> Result<usize, StoreError> {
         sweep::sweep(&self.inner)
     }
-
-    /// Whether a folder has a record of a client at an endpoint
-    /// ([`TokenRequest::family`](crate::TokenRequest::family)), of whatever credential. Needs no
-    /// secret. A folder that can't be read has none.
-    pub fn has_family(folder: impl AsRef<Path>, family: [u8; 8]) -> bool {
-        let is_one = |name: &Name| matches!(name, Name::Record(key) if key.0.starts_with(&family));
-        folder::open_unchecked(folder.as_ref())
-            .and_then(|folder| folder::names(&folder))
-            .is_ok_and(|names| names.iter().any(is_one))
-    }
 }
 
 impl fmt::Debug for FileStore {
@@ -83,13 +73,22 @@ impl fmt::Debug for FileStore {
     }
 }
 
+/// Whether a folder has a record of a client at an endpoint (see `TokenRequest::family`), of
+/// whatever credential. Needs no secret. A folder that can't be read has none.
+pub(crate) fn has_family(folder: &Path, family: [u8; 8]) -> bool {
+    let is_one = |name: &Name| matches!(name, Name::Record(key) if key.0.starts_with(&family));
+    folder::open_unchecked(folder)
+        .and_then(|folder| folder::names(&folder))
+        .is_ok_and(|names| names.iter().any(is_one))
+}
+
 impl Inner {
     /// Reads a record, without what was counted since it was written. One that does not open is
     /// none.
     fn record(&self, key: &CacheKey) -> Result<Option<Record>, StoreError> {
         let sealed = self.locks.folder.read(&Name::Record(*key), MAX_RECORD)?;
         let Some(sealed) = sealed else { return Ok(None) };
-        match self.sealer.open(key, Kind::Record, sealed) {
+        match self.sealer.open(key, Kind::RECORD, sealed) {
             Ok(record) => Ok(Some(record)),
             Err(reason) => {
                 tracing::warn!(%reason, "a record in the cache folder does not open");

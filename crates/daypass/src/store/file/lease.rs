@@ -44,7 +44,7 @@ impl FileLease {
         let key = self.lock.key;
         record.fence = Fence(self.lock.fence);
         record.tally.merge(tally::counted(folder, &key, self.counted).0);
-        let sealed = self.inner.sealer.seal(&key, Kind::Record, &record)?;
+        let sealed = self.inner.sealer.seal(&key, Kind::RECORD, &record)?;
         let ticket = self.lock.ticket();
         let (mut file, _) = match folder.file(&ticket, OFlags::WRONLY) {
             Err(Errno::NOENT) => return Err(StoreError::Lost),

@@ -181,7 +181,8 @@ async fn a_file_that_others_could_change_is_no_record() {
     let store = world.open();
     let path = world.file(&Name::Record(key(1)));
     let elsewhere = world.outer.path().join("elsewhere");
-    let make: [(&str, fn(&PathBuf, &PathBuf)); 4] = [
+    type Make = fn(&PathBuf, &PathBuf);
+    let make: [(&str, Make); 4] = [
         ("readable by others", |path, _| {
             fs::set_permissions(path, Permissions::from_mode(0o604)).unwrap();
         }),
@@ -421,13 +422,13 @@ async fn counting_stops_at_a_mebibyte_and_without_a_record() {
 async fn a_family_is_found_without_a_secret() {
     let world = World::new();
     let family = |n: u64| *key(n).0.first_chunk::<8>().unwrap();
-    assert!(!FileStore::has_family(world.folder(), family(1)));
+    assert!(!has_family(&world.folder(), family(1)));
     let store = world.open();
     let lease = claim(&store, 1).await.unwrap();
-    assert!(!FileStore::has_family(world.folder(), family(1)), "a lock is no record");
+    assert!(!has_family(&world.folder(), family(1)), "a lock is no record");
     lease.finish(Some(world.token("t"))).await.unwrap();
-    assert!(FileStore::has_family(world.folder(), family(1)));
-    assert!(!FileStore::has_family(world.folder(), family(2)));
+    assert!(has_family(&world.folder(), family(1)));
+    assert!(!has_family(&world.folder(), family(2)));
 }
 
 #[tokio::test(start_paused = true)]
