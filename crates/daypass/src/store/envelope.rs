@@ -13,8 +13,8 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::{MAX_RECORD, Record, StoreError, codec};
-use crate::CacheKey;
 use crate::crypto::{CredentialKeys, SALT_LEN, SealingKey};
+use crate::{CacheKey, CredentialId};
 
 const MAGIC: [u8; 8] = *b"daypass\0";
 const VERSION: u8 = 1;
@@ -27,11 +27,11 @@ const OVERHEAD: usize = HEAD_LEN + NONCE_LEN + TAG_LEN;
 
 /// What an envelope is for. One made for something else does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) struct Kind(u8);
+
+impl Kind {
     /// A record in a store; tokens and throttles have different keys.
-    Record = 1,
-    /// An entry that travels through somebody else's cache.
-    Shared = 2,
+    pub(crate) const RECORD: Self = Self(1);
 }
 
 /// Why an envelope did not open. All of it counts as "there is no record".
@@ -68,6 +68,20 @@ impl Sealer {
         key.map(Self::new).map_err(|error| StoreError::Failed(error.to_string()))
     }
 
+    /// Returns the name of the credential that [`Sealer::derive`] makes a sealer for: one part of
+    /// its [`TokenRequest`](crate::TokenRequest).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Failed`] when the cryptography library refuses.
+    pub fn credential_id(
+        cache_key: Option<&[u8]>,
+        secret: &[u8],
+    ) -> Result<CredentialId, StoreError> {
+        let id = CredentialKeys::derive(cache_key, secret).credential_id();
+        id.map_err(|error| StoreError::Failed(error.to_string()))
+    }
+
     pub(crate) fn new(key: SealingKey) -> Self {
         Self { key }
     }
@@ -84,7 +98,7 @@ impl Sealer {
             codec::encode(record, MAX_RECORD - OVERHEAD, TAG_LEN).ok_or(StoreError::TooLarge)?;
         let mut salt = [0; SALT_LEN];
         SealingKey::random(&mut salt).map_err(failed)?;
-        let aad = aad(VERSION, kind as u8, &salt, key);
+        let aad = aad(VERSION, kind.0, &salt, key);
         let nonce = self.key.seal(&salt, &aad, &mut text).map_err(failed)?;
         let head = aad.get(..HEAD_LEN).unwrap_or_default();
         Ok([head, &nonce, &text].concat())
@@ -111,7 +125,7 @@ impl Sealer {
         if *version != VERSION {
             return Err(Unsealed::Version(*version));
         }
-        if *its_kind != kind as u8 {
+        if *its_kind != kind.0 {
             return Err(Unsealed::Kind);
         }
         let aad = aad(*version, *its_kind, salt, key);
@@ -158,19 +172,19 @@ mod tests {
 
     #[test]
     fn only_the_same_key_kind_and_credential_open_an_envelope() {
-        let sealed = sealer("s").seal(&key(1), Kind::Record, &record()).unwrap();
-        let opened = open(&sealer("s"), 1, Kind::Record, &sealed).unwrap();
+        let sealed = sealer("s").seal(&key(1), Kind::RECORD, &record()).unwrap();
+        let opened = open(&sealer("s"), 1, Kind::RECORD, &sealed).unwrap();
         assert_same(&opened, &record());
         assert_eq!(opened.fence, Fence(7));
         let error = |secret, n, kind| open(&sealer(secret), n, kind, &sealed).unwrap_err();
-        assert_eq!(error("t", 1, Kind::Record), Unsealed::Forged);
-        assert_eq!(error("s", 2, Kind::Record), Unsealed::Forged);
-        assert_eq!(error("s", 1, Kind::Shared), Unsealed::Kind);
+        assert_eq!(error("t", 1, Kind::RECORD), Unsealed::Forged);
+        assert_eq!(error("s", 2, Kind::RECORD), Unsealed::Forged);
+        assert_eq!(error("s", 1, Kind(2)), Unsealed::Kind);
     }
 
     #[test]
     fn nothing_readable_is_outside_and_no_two_envelopes_are_alike() {
-        let seal = || sealer("s").seal(&key(1), Kind::Record, &record()).unwrap();
+        let seal = || sealer("s").seal(&key(1), Kind::RECORD, &record()).unwrap();
         let (one, two) = (seal(), seal());
         assert_eq!(one[..10], *b"daypass\0\x01\x01");
         assert!(one[10..38].iter().zip(&two[10..38]).filter(|(a, b)| a == b).count() < 8);
@@ -181,15 +195,15 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_or_longer_does_not_open() {
-        let sealed = sealer("s").seal(&key(1), Kind::Record, &record()).unwrap();
+        let sealed = sealer("s").seal(&key(1), Kind::RECORD, &record()).unwrap();
         for length in 0..sealed.len() {
-            assert!(open(&sealer("s"), 1, Kind::Record, &sealed[..length]).is_err(), "{length}");
+            assert!(open(&sealer("s"), 1, Kind::RECORD, &sealed[..length]).is_err(), "{length}");
         }
         let longer = [&sealed[..], &[0]].concat();
-        assert_eq!(open(&sealer("s"), 1, Kind::Record, &longer).unwrap_err(), Unsealed::Forged);
+        assert_eq!(open(&sealer("s"), 1, Kind::RECORD, &longer).unwrap_err(), Unsealed::Forged);
         let mut other = sealed;
         other[8] = 2;
-        assert_eq!(open(&sealer("s"), 1, Kind::Record, &other).unwrap_err(), Unsealed::Version(2));
+        assert_eq!(open(&sealer("s"), 1, Kind::RECORD, &other).unwrap_err(), Unsealed::Version(2));
     }
 
     #[test]
@@ -198,25 +212,25 @@ mod tests {
         let hour = std::time::Duration::from_secs(3600);
         let seal = |length: usize| {
             let record = record_with_token(&"x".repeat(length), now, hour);
-            sealer("s").seal(&key(1), Kind::Record, &record)
+            sealer("s").seal(&key(1), Kind::RECORD, &record)
         };
         let fixed = seal(1).unwrap().len() - 1;
         let largest = seal(MAX_RECORD - fixed).unwrap();
         assert_eq!(largest.len(), MAX_RECORD);
-        assert!(open(&sealer("s"), 1, Kind::Record, &largest).is_ok());
+        assert!(open(&sealer("s"), 1, Kind::RECORD, &largest).is_ok());
         assert_eq!(seal(MAX_RECORD - fixed + 1).unwrap_err(), StoreError::TooLarge);
         let huge = vec![0; MAX_RECORD + 1];
-        assert_eq!(open(&sealer("s"), 1, Kind::Record, &huge).unwrap_err(), Unsealed::TooLarge);
+        assert_eq!(open(&sealer("s"), 1, Kind::RECORD, &huge).unwrap_err(), Unsealed::TooLarge);
     }
 
     #[test]
     fn every_flipped_bit_is_a_miss() {
         let sealer = sealer("s");
-        let sealed = sealer.seal(&key(1), Kind::Record, &record()).unwrap();
+        let sealed = sealer.seal(&key(1), Kind::RECORD, &record()).unwrap();
         for bit in 0..sealed.len() * 8 {
             let mut flipped = sealed.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(open(&sealer, 1, Kind::Record, &flipped).is_err(), "bit {bit}");
+            assert!(open(&sealer, 1, Kind::RECORD, &flipped).is_err(), "bit {bit}");
         }
     }
 
@@ -226,7 +240,7 @@ mod tests {
             bytes in proptest::collection::vec(any::<u8>(), 0..200), headed in any::<bool>()
         ) {
             let head = if headed { &b"daypass\0\x01\x01"[..] } else { b"" };
-            prop_assert!(open(&sealer("s"), 1, Kind::Record, &[head, &bytes].concat()).is_err());
+            prop_assert!(open(&sealer("s"), 1, Kind::RECORD, &[head, &bytes].concat()).is_err());
         }
 
         #[test]
@@ -249,8 +263,8 @@ mod tests {
             for text in texts {
                 record.note(now, crate::EventKind::Failed(text));
             }
-            let sealed = sealer("s").seal(&key(fence), Kind::Record, &record).unwrap();
-            let opened = open(&sealer("s"), fence, Kind::Record, &sealed).unwrap();
+            let sealed = sealer("s").seal(&key(fence), Kind::RECORD, &record).unwrap();
+            let opened = open(&sealer("s"), fence, Kind::RECORD, &sealed).unwrap();
             assert_same(&opened, &record);
             prop_assert_eq!(opened.fence, record.fence);
         }

@@ -73,8 +73,8 @@ impl fmt::Debug for FileStore {
     }
 }
 
-/// Whether a folder has a record of this client at this endpoint, of whatever credential. Needs
-/// no secret. A folder that can't be read has none.
+/// Whether a folder has a record of a client at an endpoint (see `TokenRequest::family`), of
+/// whatever credential. Needs no secret. A folder that can't be read has none.
 pub(crate) fn has_family(folder: &Path, family: [u8; 8]) -> bool {
     let is_one = |name: &Name| matches!(name, Name::Record(key) if key.0.starts_with(&family));
     folder::open_unchecked(folder)
@@ -88,7 +88,7 @@ impl Inner {
     fn record(&self, key: &CacheKey) -> Result<Option<Record>, StoreError> {
         let sealed = self.locks.folder.read(&Name::Record(*key), MAX_RECORD)?;
         let Some(sealed) = sealed else { return Ok(None) };
-        match self.sealer.open(key, Kind::Record, sealed) {
+        match self.sealer.open(key, Kind::RECORD, sealed) {
             Ok(record) => Ok(Some(record)),
             Err(reason) => {
                 tracing::warn!(%reason, "a record in the cache folder does not open");

@@ -169,7 +169,7 @@ pub(super) fn open_unchecked(path: &Path) -> Result<OwnedFd, Errno> {
 
 /// Returns when a file was last written, by the wall clock.
 pub(super) fn modified(stat: &Stat) -> Timestamp {
-    let seconds = i64::try_from(stat.st_mtime).unwrap_or(i64::MAX);
+    let seconds: i64 = stat.st_mtime;
     let nanos = i64::try_from(stat.st_mtime_nsec).unwrap_or(0);
     Timestamp::from_millis(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000))
 }
@@ -268,6 +268,9 @@ impl fmt::Debug for Folder {
 fn failed(path: &Path, what: &str, error: &io::Error) -> StoreError {
     let why = match error.kind() {
         ErrorKind::NotADirectory => "it is not a folder".to_owned(),
+        ErrorKind::PermissionDenied if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => {
+            "not permitted, or no private file of this user".to_owned()
+        }
         _ => error.to_string(),
     };
     StoreError::Failed(format!("can't {what} the cache folder {}: {why}", shown(path)))

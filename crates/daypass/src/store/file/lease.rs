@@ -17,7 +17,7 @@ use crate::store::{Fence, Lease, Record, StoreError};
 
 pub(super) struct FileLease {
     inner: Arc<Inner>,
-    lock: Lock,
+    lock: Box<Lock>,
     record: Option<Record>,
     /// So many bytes of the tally file are in `record`.
     counted: usize,
@@ -44,7 +44,7 @@ impl FileLease {
         let key = self.lock.key;
         record.fence = Fence(self.lock.fence);
         record.tally.merge(tally::counted(folder, &key, self.counted).0);
-        let sealed = self.inner.sealer.seal(&key, Kind::Record, &record)?;
+        let sealed = self.inner.sealer.seal(&key, Kind::RECORD, &record)?;
         let ticket = self.lock.ticket();
         let (mut file, _) = match folder.file(&ticket, OFlags::WRONLY) {
             Err(Errno::NOENT) => return Err(StoreError::Lost),

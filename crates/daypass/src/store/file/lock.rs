@@ -57,7 +57,7 @@ pub(super) enum Seen {
 /// What came of taking a lock.
 pub(super) enum Take {
     /// It is ours.
-    Ours(Lock),
+    Ours(Box<Lock>),
     /// Somebody holds it, for this long; zero if the lease is past.
     Held { left: Duration, ticket: Option<u64> },
     /// Nobody holds it, and it has been passed over.
@@ -126,7 +126,7 @@ impl Locks {
                 return Ok(Take::PassedOver);
             }
             if lock.is_in_place()? {
-                return Ok(Take::Ours(lock));
+                return Ok(Take::Ours(Box::new(lock)));
             }
         }
         Ok(Take::Held { left: Duration::from_millis(1), ticket: None })

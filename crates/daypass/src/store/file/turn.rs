@@ -21,6 +21,9 @@ const LATE_LOOK: Duration = Duration::from_millis(50);
 /// After this time looks become rarer.
 const LATE: Duration = Duration::from_secs(3);
 
+/// A lock, and the record that it follows.
+pub(super) type Turn = (Box<Lock>, Option<Record>);
+
 fn fence(record: Option<&Record>) -> u64 {
     record.map_or(0, |record| record.fence.0)
 }
@@ -32,7 +35,7 @@ impl Inner {
         &self,
         key: &CacheKey,
         length: Duration,
-    ) -> Result<Option<(Lock, Option<Record>)>, StoreError> {
+    ) -> Result<Option<Turn>, StoreError> {
         'again: for _ in 0..TRIES {
             let base = fence(self.record(key)?.as_ref());
             let mut passed_over = Vec::new();

@@ -1,0 +1,4 @@
+//! What only several processes can show.
+
+mod store_limits;
+mod store_torture;
