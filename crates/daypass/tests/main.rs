@@ -1,4 +1,15 @@
 //! What only several processes can show.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "helpers of tests are tests; clippy knows those in test functions only"
+)]
+
 mod store_limits;
 mod store_torture;
