@@ -29,7 +29,7 @@ pub(crate) fn hand_out(context: &Context, handout: &Handout<'_>) -> Result<(), E
         mask::write_masks(&mut io::stderr().lock(), token)
             .map_err(|error| failed("stderr", &error))?;
     }
-    let variable = handout.opened.profile.token_variable;
+    let variable = handout.opened.profile.token_variable();
     match (handout.format, handout.out) {
         (Format::Github, _) => {
             let expires_at = handout.granted.token.expires_at().to_string();

@@ -145,7 +145,7 @@ impl Opening<'_> {
             dialect: profile.dialect,
             max_ttl: profile.max_ttl,
             assume_ttl: profile.assume_ttl,
-            revocation: profile.revocation.clone(),
+            revocation: profile.revocation(),
             token_hosts: profile.token_hosts.clone(),
             effects: effects.clone(),
         })?;
@@ -165,8 +165,8 @@ impl Opening<'_> {
         let from = profile.client_id.variable().map(|name| format!(" ({name})"));
         Labels {
             client: format!("client {}{}", short(client_id), from.unwrap_or_default()),
-            rejected_hint: Some(profile.rejected_hint.clone()),
-            lifetime_hint: Some(profile.lifetime_hint.to_owned()),
+            rejected_hint: Some(profile.rejected_hint()),
+            lifetime_hint: Some(profile.lifetime_hint().to_owned()),
             fresh_hint: Some("daypass token --fresh".to_owned()),
         }
     }
