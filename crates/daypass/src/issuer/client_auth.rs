@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn methods_are_read_by_their_names() {
         for method in ClientAuthMethod::ALL {
-            assert_eq!(ClientAuthMethod::parse(method.as_str()), Some(*method));
+            assert_eq!(ClientAuthMethod::parse(method.as_str()), Some(method));
         }
         assert_eq!(ClientAuthMethod::parse("Client_Secret_Basic"), None);
         assert_eq!(ClientAuthMethod::default().as_str(), "client_secret_basic");
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         for method in ClientAuthMethod::ALL {
-            let auth = ClientSecret::new(*method, "id", SENTINEL.into()).unwrap();
+            let auth = ClientSecret::new(method, "id", SENTINEL.into()).unwrap();
             assert!(!format!("{auth:?} {auth:#?}").contains("sentinel"));
         }
     }

@@ -24,10 +24,10 @@ pub(super) fn choose(env: &Env) -> StorePlace {
     if let Some(named) = absolute(env, "DAYPASS_CACHE_DIR") {
         return StorePlace::Named(named);
     }
-    if env.var("CI").is_some_and(|ci| !ci.is_empty() && ci != "false") {
-        if let Some(folder) = JOB_FOLDERS.iter().find_map(|name| absolute(env, name)) {
-            return StorePlace::Default(folder.join("daypass"));
-        }
+    if env.var("CI").is_some_and(|ci| !ci.is_empty() && ci != "false")
+        && let Some(folder) = JOB_FOLDERS.iter().find_map(|name| absolute(env, name))
+    {
+        return StorePlace::Default(folder.join("daypass"));
     }
     let caches = absolute(env, "XDG_CACHE_HOME")
         .or_else(|| absolute(env, "HOME").map(|home| home.join(".cache")));

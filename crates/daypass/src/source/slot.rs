@@ -110,10 +110,10 @@ impl Slot {
 
     /// Marks the token at hand as refused, if it is this one.
     pub(super) fn refuse(&self, fingerprint: Fingerprint) {
-        if let Some(held) = self.0.load().as_ref() {
-            if held.token.fingerprint() == fingerprint {
-                held.refused.store(true, Ordering::Relaxed);
-            }
+        if let Some(held) = self.0.load().as_ref()
+            && held.token.fingerprint() == fingerprint
+        {
+            held.refused.store(true, Ordering::Relaxed);
         }
     }
 

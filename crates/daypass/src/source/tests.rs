@@ -16,7 +16,7 @@ use crate::store::{Fence, Lease, MemoryStore, Peek, Record, StoreError, TokenSto
 use crate::testing::TestClock;
 use crate::{
     AccessToken, CacheKey, Clock, Code, CredentialId, Effects, Endpoint, HttpClient, HttpError,
-    Reason, ScopeSet, Source, TokenRequest,
+    Reason, ScopeSet, Source, Token, TokenRequest,
 };
 
 const fn s(seconds: u64) -> Duration {
