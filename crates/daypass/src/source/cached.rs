@@ -106,16 +106,9 @@ impl Cached {
     /// Returns a token that the store has at hand and that needs no attention: without waiting
     /// and without a runtime. `None` means: call [`TokenSource::token`].
     pub fn peek(&self, min_ttl: MinTtl) -> Option<Granted> {
-        let Peek::Known(Some(record)) = self.inner.store.peek(&self.inner.key) else { return None };
-        let ask = Ask { min_ttl, force: false, refresh: true, refused: None };
-        match judge(&record, &ask, self.inner.moment()) {
-            Verdict::Serve(Concern::None) => {
-                let granted = self.inner.grant(&record, Source::Store)?;
-                self.inner.store.count(&self.inner.key, Source::Store);
-                Some(granted)
-            }
-            _ => None,
-        }
+        let inner = &self.inner;
+        let record = peek(&*inner.store, &inner.key, min_ttl, inner.moment())?;
+        inner.grant(&record, Source::Store)
     }
 
     /// Returns the record as the store has it.
@@ -230,6 +223,22 @@ impl Cached {
             }
         }
     }
+}
+
+/// Returns the store's record if its token can be handed out as it is, and counts that.
+pub(crate) fn peek(
+    store: &dyn TokenStore,
+    key: &CacheKey,
+    min_ttl: MinTtl,
+    moment: Moment,
+) -> Option<Box<Record>> {
+    let Peek::Known(Some(record)) = store.peek(key) else { return None };
+    let ask = Ask { min_ttl, force: false, refresh: true, refused: None };
+    let usable = judge(&record, &ask, moment) == Verdict::Serve(Concern::None);
+    usable.then(|| {
+        store.count(key, Source::Store);
+        record
+    })
 }
 
 #[async_trait]

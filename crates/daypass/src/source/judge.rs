@@ -37,12 +37,12 @@ impl Ask {
 
 /// What surrounds a judgement.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    pub(super) now: Timestamp,
+pub(crate) struct Moment {
+    pub(crate) now: Timestamp,
     /// When this source was opened: a forced token must have come later.
-    pub(super) began: Timestamp,
+    pub(crate) began: Timestamp,
     /// This consumer's share of the early-refresh margin, in `0.0..1.0`.
-    pub(super) jitter: f64,
+    pub(crate) jitter: f64,
 }
 
 /// What to do about a record.
