@@ -18,8 +18,8 @@ use crate::http::{CaFile, ProxyConfig, ReqwestClient, TrustConfig};
 use crate::issuer::{ClientCredentials, ClientCredentialsParts};
 use crate::store::{FileStore, MemoryStore, Sealer, TokenStore};
 use crate::{
-    Cached, CachedParts, Code, ConfigFile, Effects, Env, Error, Labels, Profile, SecretText, Style,
-    SystemClock, resolve,
+    Cached, CachedParts, Code, ConfigFile, CredentialId, Effects, Env, Error, Labels, Profile,
+    SecretText, Style, SystemClock, resolve,
 };
 
 pub use files::trust_file;
@@ -100,7 +100,7 @@ impl Opening<'_> {
         let cache_key = self.env.var("DAYPASS_CACHE_KEY").filter(|key| !key.is_empty());
         let keys =
             CredentialKeys::derive(cache_key.map(str::as_bytes), client_secret.expose().as_bytes());
-        let credential = keys.credential_id().map_err(Error::internal)?;
+        let credential = keys.credential_id().map(CredentialId).map_err(Error::internal)?;
         let roots = self.roots(&profile)?;
         let proxy = self.proxy(&profile);
         let request = profile.request(
