@@ -13,6 +13,7 @@
 
 mod faults;
 mod layers;
+mod lifecycle;
 mod store_limits;
 mod store_torture;
 mod world;

@@ -152,10 +152,6 @@ impl World {
         world
     }
 
-    pub(crate) fn keeping(self, store: impl TokenStore + 'static) -> Self {
-        Self { store: Arc::new(store), ..self }
-    }
-
     pub(crate) fn effects(&self) -> Effects {
         Effects { clock: self.clock.clone(), http: self.http.clone(), jitter: || 0.5 }
     }
