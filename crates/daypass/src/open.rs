@@ -21,8 +21,8 @@ use crate::issuer::{ClientCredentials, ClientCredentialsParts};
 use crate::source::{self, Moment};
 use crate::store::{FileStore, MemoryStore, Sealer, TokenStore};
 use crate::{
-    Cached, CachedParts, Clock, Code, ConfigFile, Effects, Env, Error, Granted, Labels, MinTtl,
-    Profile, Reason, SecretText, Source, Style, SystemClock, TokenRequest, resolve,
+    Cached, CachedParts, Clock, Code, ConfigFile, CredentialId, Effects, Env, Error, Granted,
+    Labels, MinTtl, Profile, Reason, SecretText, Source, Style, SystemClock, TokenRequest, resolve,
 };
 
 pub use files::trust_file;
@@ -112,7 +112,7 @@ impl Opening<'_> {
         let cache_key = self.env.var("DAYPASS_CACHE_KEY").filter(|key| !key.is_empty());
         let keys =
             CredentialKeys::derive(cache_key.map(str::as_bytes), client_secret.expose().as_bytes());
-        let credential = keys.credential_id().map_err(Error::internal)?;
+        let credential = keys.credential_id().map(CredentialId).map_err(Error::internal)?;
         let trust = Trust::of(self.env, &profile)?;
         let request = profile.request(client_id.as_str(), credential, trust.id());
         let mut warnings = Vec::new();
@@ -203,7 +203,7 @@ impl Prepared {
     /// and without a runtime.
     pub fn peek(&self, min_ttl: MinTtl) -> Option<Granted> {
         let now = self.clock.now();
-        let moment = Moment { now, began: now, jitter: jitter() };
+        let moment = Moment { now, began: now, jitter: jitter(), known: None };
         let record = source::peek(&*self.store, &self.request.key(), min_ttl, moment)?;
         let reason = record.reason.unwrap_or(Reason::Cold);
         Some(Granted { token: record.token?, source: Source::Store, reason })

@@ -159,8 +159,7 @@ impl Cached {
         };
         let record = inner.store.load(&inner.key).await.map_err(store_failed)?;
         let cached = record.and_then(|record| record.token).or_else(|| inner.slot.token());
-        let Some(token) = cached.filter(|t| !t.remaining(inner.effects.clock.now()).is_zero())
-        else {
+        let Some(token) = cached.filter(|token| !inner.remaining(token).is_zero()) else {
             return Ok(false);
         };
         let revoked = inner.issuer.revoke(&token, timeout).await;
@@ -349,7 +348,14 @@ impl Cached {
 
 impl Inner {
     pub(super) fn moment(&self) -> Moment {
-        Moment { now: self.effects.clock.now(), began: self.began, jitter: self.jitter }
+        let known = self.slot.held().map(|held| held.known(self.effects.clock.ticks()));
+        let now = self.effects.clock.now();
+        Moment { now, began: self.began, jitter: self.jitter, known }
+    }
+
+    /// Returns how long a token still lives.
+    pub(super) fn remaining(&self, token: &Token) -> Duration {
+        self.moment().remaining(token)
     }
 
     /// Puts a record's token into the slot and hands it out.
@@ -360,7 +366,9 @@ impl Inner {
         let pause = record
             .retry
             .map_or(Duration::ZERO, |retry| super::judge::ahead(now, retry.at, damping::MAX_PAUSE));
-        let held = Held::new(&token, reason, now, self.effects.clock.ticks(), self.jitter, pause);
+        let pause_ends = self.effects.clock.ticks().saturating_add(pause);
+        let ends = self.effects.clock.ticks().saturating_add(self.remaining(&token));
+        let held = Held::new(&token, reason, ends, self.jitter, pause_ends);
         self.slot.put(Arc::new(held));
         Some(Granted { token, source, reason })
     }
