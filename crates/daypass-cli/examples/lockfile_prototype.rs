@@ -25,7 +25,8 @@ fn main() -> Result<()> {
         println!("{token}");
         return Ok(());
     }
-    let lock = File::options().create(true).truncate(false).write(true).open(folder.join("lock"))?;
+    let lock =
+        File::options().create(true).truncate(false).write(true).open(folder.join("lock"))?;
     lock.lock()?;
     let token = match cached(&record)? {
         Some(token) => token,

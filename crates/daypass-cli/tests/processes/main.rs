@@ -17,8 +17,8 @@
 
 mod attackers;
 mod hitpath;
-mod killed;
 mod kernel;
+mod killed;
 mod sentinel;
 mod stampede;
 mod world;

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use daypass_sandbox::{Client, Sandbox, Server, ServerThread};
+use daypass_sandbox::{Client, Endpoint, Entry, Sandbox, Server, ServerThread};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -83,9 +83,15 @@ impl World {
         format!("{}/oauth/token", self.server.url())
     }
 
-    /// Lets every user of the machine look into the test's folder.
-    pub(crate) fn open_to_all(&self) {
+    /// A copy of the program that every user of the machine can run.
+    pub(crate) fn public_program(&self) -> PathBuf {
         fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let copy = self.path("daypass");
+        // Not by this process: a file that is open for writing while another thread forks
+        // cannot be executed.
+        let copied = Command::new("install").args(["-m", "755", BINARY]).arg(&copy).status();
+        assert!(copied.unwrap().success());
+        copy
     }
 
     /// Gives `command` the environment of a client, and nothing else.
@@ -130,6 +136,20 @@ impl World {
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         let client = body["client_id"].as_str()?.to_owned();
         Some(Life { client, number: body["token"].as_u64()? })
+    }
+
+    /// How long ago, in milliseconds, a token of ours with this lifetime ended; zero if it lives.
+    pub(crate) fn ended_ms_ago(&self, token: &str, lifetime: Duration) -> i64 {
+        if self.live(token).is_some() {
+            return 0;
+        }
+        let (now, log) = (now_ms(), self.sandbox.log());
+        let shown = log.iter().rev().find(|entry| entry.endpoint == Endpoint::Api).unwrap();
+        let is_issue =
+            |entry: &&Entry| entry.endpoint == Endpoint::Token && entry.token == shown.token;
+        let issued = log.iter().find(is_issue).filter(|_| shown.token.is_some());
+        let issued = issued.expect("a token that the sandbox never gave");
+        now - issued.at_ms - i64::try_from(lifetime.as_millis()).unwrap()
     }
 
     /// The names in the cache folder, sorted.
