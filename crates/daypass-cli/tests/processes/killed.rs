@@ -148,6 +148,8 @@ impl Scene<'_> {
             signal(child.id(), Signal::STOP);
             let began = now_ms();
             if self.holds(child.id()) {
+                // What it sent before may arrive after.
+                std::thread::sleep(Duration::from_millis(200));
                 let issued = self.issued_to(client);
                 let long = Counts::of(&self.counts.past_lease) < self.past_lease;
                 if long {
