@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Issuer(ThreadingHTTPServer):
-    """Runs in a thread of its own, on a free port of 127.0.0.1, until it is closed."""
+    """Runs in a thread of its own, on a free port of 127.0.0.1; it ends with the process."""
 
     daemon_threads = True
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion};
-use daypass::{Clock, Fresh, MinTtl, SystemClock, TokenSource, Want};
+use daypass::{Clock, Fresh, MemoryStore, MinTtl, SystemClock, TokenSource, Want};
 
 /// Operations a batch: 200 us and less.
 const BATCH: u32 = 2_000;
@@ -51,8 +51,10 @@ fn main() {
 
 /// A source that has its token in memory.
 fn warm_source() -> Arc<dyn TokenSource> {
-    let source: Arc<dyn TokenSource> = black_box(Arc::new(support::in_memory()));
-    support::block_on(source.token(Want::default())).unwrap();
+    let store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
+    let source: Arc<dyn TokenSource> = black_box(Arc::new(support::source(store)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(source.token(Want::default())).unwrap();
     source
 }
 

@@ -13,7 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::Criterion;
-use daypass::{Env, MinTtl, Opening, Peek, Record, Sealer, Style, TokenSource, TokenStore, Want};
+use daypass::{
+    Env, FileStore, MinTtl, Opening, Peek, Record, Sealer, Style, SystemClock, TokenSource,
+    TokenStore, Want,
+};
 use daypass_sandbox::{Client, Sandbox, Server};
 
 fn main() {
@@ -41,7 +44,9 @@ fn keys(criterion: &mut Criterion) {
 
 fn store(criterion: &mut Criterion, path: &Path) {
     let mut group = criterion.benchmark_group("folder");
-    let (store, key) = (Arc::new(support::folder(path)), support::request().key());
+    let sealer = Sealer::derive(None, support::SECRET).unwrap();
+    let store = Arc::new(FileStore::open(path, Arc::new(SystemClock), sealer).unwrap());
+    let key = support::request().key();
     let record = Record { token: Some(support::token()), ..Record::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     group.bench_function("claim, seal and write", |bencher| {

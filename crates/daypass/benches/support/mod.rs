@@ -1,15 +1,13 @@
 //! A request, an issuer that answers at once, and sources made of them.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use daypass::{
-    AccessToken, Cached, CachedParts, Clock, Effects, Endpoint, FileStore, HttpClient, HttpError,
-    Issuer, IssuerError, Labels, MemoryStore, ScopeSet, Sealer, Style, SystemClock, Token,
-    TokenRequest, TokenStore,
+    AccessToken, Cached, CachedParts, Clock, Effects, Endpoint, HttpClient, HttpError, Issuer,
+    IssuerError, Labels, ScopeSet, Sealer, Style, SystemClock, Token, TokenRequest, TokenStore,
 };
 
 pub(crate) const SECRET: &[u8] = b"the secret of the benchmark";
@@ -33,10 +31,6 @@ pub(crate) fn request() -> TokenRequest {
     request
 }
 
-pub(crate) fn in_memory() -> Cached {
-    source(Arc::new(MemoryStore::new(Arc::new(SystemClock))))
-}
-
 pub(crate) fn source(store: Arc<dyn TokenStore>) -> Cached {
     Cached::new(CachedParts {
         request: request(),
@@ -46,17 +40,6 @@ pub(crate) fn source(store: Arc<dyn TokenStore>) -> Cached {
         style: Style::LongLived,
         labels: Labels::default(),
     })
-}
-
-#[allow(dead_code, reason = "one of the benchmarks has no folder")]
-pub(crate) fn folder(path: &Path) -> FileStore {
-    let sealer = Sealer::derive(None, SECRET).unwrap();
-    FileStore::open(path, Arc::new(SystemClock), sealer).unwrap()
-}
-
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(future)
 }
 
 struct AtOnce;
