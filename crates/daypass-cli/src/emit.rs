@@ -54,12 +54,20 @@ pub(crate) fn hand_out(context: &Context, handout: &Handout<'_>) -> Result<(), E
 }
 
 /// Writes a result to stdout. A reader that has gone away is no error.
-pub(crate) fn to_stdout(text: &[u8]) -> Result<(), Error> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed("stdout", &error)),
-        _ => Ok(()),
+pub(crate) fn to_stdout(mut text: &[u8]) -> Result<(), Error> {
+    use rustix::io::Errno;
+
+    // Without std's buffer: what is written here is written once and at once.
+    while !text.is_empty() {
+        match rustix::io::write(rustix::stdio::stdout(), text) {
+            Ok(0) => return Err(failed("stdout", &io::ErrorKind::WriteZero.into())),
+            Ok(written) => text = text.get(written..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(Errno::PIPE) => return Ok(()),
+            Err(errno) => return Err(failed("stdout", &errno.into())),
+        }
     }
+    Ok(())
 }
 
 /// One line about a token: whose it is, how long it lives, where it came from.

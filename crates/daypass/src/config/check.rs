@@ -49,6 +49,31 @@ pub(crate) fn address(typed: &str) -> Result<Url, Wrong> {
     Ok(url)
 }
 
+/// Whether an address is so plain that [`address`] and [`token_endpoint`] have nothing to say
+/// about it: a hit on the cache need not start the URL parser.
+pub(crate) fn is_plain(typed: &str) -> bool {
+    let (rest, local) =
+        match (typed.strip_prefix("https://"), typed.strip_prefix("http://127.0.0.1")) {
+            (Some(rest), _) => (rest, false),
+            (None, Some(rest)) => (rest, true),
+            (None, None) => return false,
+        };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+    let name = |byte: u8| byte.is_ascii_lowercase() || byte == b'-' || byte == b'.';
+    let plain_host = host.bytes().all(name)
+        && !host
+            .split('.')
+            .any(|label| label.is_empty() || label.starts_with('-') || label.contains("--"));
+    let plain_port = port.is_empty()
+        || (port.len() <= 5 && port.len() > 1 && port.bytes().skip(1).all(|b| b.is_ascii_digit()));
+    let plain_path = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b));
+    let known_wrong = Preset::all()
+        .filter_map(|preset| preset.text("no_such_path"))
+        .any(|wrong| path.trim_end_matches('/') == wrong);
+    (if local { host.is_empty() } else { plain_host }) && plain_port && plain_path && !known_wrong
+}
+
 /// Checks the address of a proxy, which may be plain http anywhere: https goes through it as it is.
 pub(crate) fn proxy(typed: &str) -> Result<Url, Wrong> {
     url(typed)
