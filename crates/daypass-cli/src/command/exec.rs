@@ -90,7 +90,12 @@ fn passes(context: &Context, args: &Exec, wanted: &[Wanted<'_>]) -> Result<Vec<P
                 mask::write_masks(&mut io::stderr().lock(), granted.token.access_token().secret());
         }
         if context.tells() {
-            report::line(&emit::summary(&opened, &granted, SystemClock.now()));
+            report::line(&emit::summary(
+                &opened.profile,
+                &opened.client_id,
+                &granted,
+                SystemClock.now(),
+            ));
         }
         passes.push(Pass { opened, granted, variable });
     }
