@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use daypass::{Clock, Code, Error, Granted, Opened, SystemClock, Timestamp, printable};
+use daypass::{Clock, Code, Error, Granted, Profile, SystemClock, Timestamp, printable};
 use zeroize::Zeroizing;
 
 use crate::context::{Context, on_terminal};
@@ -14,7 +14,8 @@ use crate::{mask, report};
 
 /// A token on its way out.
 pub(crate) struct Handout<'a> {
-    pub(crate) opened: &'a Opened,
+    pub(crate) profile: &'a Profile,
+    pub(crate) client_id: &'a str,
     pub(crate) granted: &'a Granted,
     pub(crate) format: Format,
     /// `--out`.
@@ -29,7 +30,7 @@ pub(crate) fn hand_out(context: &Context, handout: &Handout<'_>) -> Result<(), E
         mask::write_masks(&mut io::stderr().lock(), token)
             .map_err(|error| failed("stderr", &error))?;
     }
-    let variable = handout.opened.profile.token_variable;
+    let variable = handout.profile.token_variable();
     match (handout.format, handout.out) {
         (Format::Github, _) => {
             let expires_at = handout.granted.token.expires_at().to_string();
@@ -47,7 +48,7 @@ pub(crate) fn hand_out(context: &Context, handout: &Handout<'_>) -> Result<(), E
         }
     }
     if context.tells() {
-        report::line(&summary(handout.opened, handout.granted, now));
+        report::line(&summary(handout.profile, handout.client_id, handout.granted, now));
     }
     Ok(())
 }
@@ -62,12 +63,17 @@ pub(crate) fn to_stdout(text: &[u8]) -> Result<(), Error> {
 }
 
 /// One line about a token: whose it is, how long it lives, where it came from.
-pub(crate) fn summary(opened: &Opened, granted: &Granted, now: Timestamp) -> String {
+pub(crate) fn summary(
+    profile: &Profile,
+    client_id: &str,
+    granted: &Granted,
+    now: Timestamp,
+) -> String {
     format!(
         "{} {} client {} token {} {} left ({})",
-        opened.profile.name,
-        opened.profile.place(),
-        report::short(&opened.client_id),
+        profile.name,
+        profile.place(),
+        report::short(client_id),
         granted.token.fingerprint(),
         report::span(granted.token.remaining(now)),
         granted.source.as_str(),

@@ -4,8 +4,6 @@ use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, Unbou
 use aws_lc_rs::{digest, hkdf, rand};
 use zeroize::Zeroizing;
 
-use crate::CredentialId;
-
 /// Returns the SHA-256 of `data`.
 pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
@@ -40,11 +38,11 @@ impl CredentialKeys {
         Self { prk: hkdf::Salt::new(hkdf::HKDF_SHA256, b"daypass v1").extract(&input) }
     }
 
-    /// Returns the name of the credential.
-    pub(crate) fn credential_id(&self) -> Result<CredentialId, CryptoError> {
+    /// Returns the bytes of the credential's [`CredentialId`](crate::CredentialId).
+    pub(crate) fn credential_id(&self) -> Result<[u8; 16], CryptoError> {
         let mut id = [0; 16];
         expand(&self.prk, &[b"credential id"], &mut id)?;
-        Ok(CredentialId(id))
+        Ok(id)
     }
 
     /// Returns the key that seals this credential's records.

@@ -47,7 +47,7 @@ pub use http::{
 pub use issuer::{
     ASSUME_TTL, ClientCredentials, ClientCredentialsParts, Issuer, IssuerError, IssuerErrorClass,
 };
-pub use open::{Opened, Opening, StorePlace, trust_file};
+pub use open::{Opened, Opening, Prepared, StorePlace, trust_file};
 pub use printable::printable;
 pub use provider::{Preset, Region, credential_variables};
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};

@@ -24,17 +24,29 @@ pub use region::Region;
 use crate::{ClientAuthMethod, Dialect};
 
 const PRESETS: [Preset; 2] = [
-    Preset { source: include_str!("provider/genesys-cloud.toml") },
-    Preset { source: include_str!("provider/generic.toml") },
+    Preset::new(include_str!("provider/genesys-cloud.toml")),
+    Preset::new(include_str!("provider/generic.toml")),
 ];
 
 /// A preset for one provider.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Preset {
     source: &'static str,
+    root: &'static str,
+    variables: &'static str,
+    regions: &'static str,
 }
 
 impl Preset {
+    const fn new(source: &'static str) -> Self {
+        Self {
+            source,
+            root: data::section(source, ""),
+            variables: data::section(source, "variables"),
+            regions: data::section(source, "regions"),
+        }
+    }
+
     /// Returns all presets.
     pub fn all() -> impl Iterator<Item = Self> {
         PRESETS.into_iter()
@@ -68,7 +80,7 @@ impl Preset {
 
     /// Returns the closed list of regions; empty if the provider has none.
     pub fn regions(self) -> impl Iterator<Item = Region> {
-        data::texts(self.source, "regions").map(|(name, domain)| Region { name, domain })
+        data::texts(self.regions).map(|(name, domain)| Region { name, domain })
     }
 
     /// Returns the region that `typed` says: a name, a domain or a host, by equality.
@@ -84,7 +96,7 @@ impl Preset {
     /// Returns the variables in use for `what` (`client_id`, `client_secret`, `region`, ...),
     /// most preferred first.
     pub fn variables(self, what: &str) -> impl Iterator<Item = &'static str> {
-        data::list(self.source, "variables", what)
+        data::list(self.variables, what)
     }
 
     pub(crate) fn dialect(self) -> Dialect {
@@ -101,7 +113,7 @@ impl Preset {
 
     /// Returns a value of the preset itself.
     pub(crate) fn text(self, key: &str) -> Option<&'static str> {
-        data::text(self.source, "", key)
+        data::text(self.root, key)
     }
 
     /// Returns an address with the region's domain in it.

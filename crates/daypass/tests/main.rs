@@ -1,4 +1,4 @@
-//! What only several processes can show.
+//! What only the whole library can show, or several processes.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,5 +11,9 @@
     reason = "helpers of tests are tests; clippy knows those in test functions only"
 )]
 
+mod faults;
+mod layers;
+mod lifecycle;
 mod store_limits;
 mod store_torture;
+mod world;

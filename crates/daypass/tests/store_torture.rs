@@ -16,7 +16,8 @@ use daypass::{
 use rustix::process::{Pid, Signal, kill_process};
 
 const CHILD: &str = "DAYPASS_TEST_TORTURE_FOLDER";
-const LEASE: Duration = Duration::from_millis(300);
+const CHILD_LEASE: &str = "DAYPASS_TEST_TORTURE_LEASE_MS";
+const MINUTE: Duration = Duration::from_secs(60);
 const CHILDREN: usize = 6;
 const SECRET: &[u8] = b"the secret of the torture";
 
@@ -38,8 +39,8 @@ fn now() -> u64 {
     SystemClock.ticks().as_nanos()
 }
 
-fn lease_nanos() -> u64 {
-    u64::try_from(LEASE.as_nanos()).unwrap()
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap()
 }
 
 /// Numbers that need not be good.
@@ -82,6 +83,8 @@ fn next(record: Option<&Record>, dice: &mut Dice) -> Record {
 async fn as_a_child() {
     let Ok(outer) = std::env::var(CHILD) else { return };
     let outer = PathBuf::from(outer);
+    let lease_for = std::env::var(CHILD_LEASE).unwrap().parse().unwrap();
+    let lease_for = Duration::from_millis(lease_for);
     let pid = std::process::id();
     let log = OpenOptions::new().append(true).create(true).open(outer.join(format!("{pid}.log")));
     let mut log = log.unwrap();
@@ -91,12 +94,12 @@ async fn as_a_child() {
     for id in 0_u64.. {
         let seen = store.load(&key).await.unwrap().map_or(Fence(0), |record| record.fence);
         let before = now();
-        let Some(lease) = store.claim(&key, LEASE).await.unwrap() else {
+        let Some(lease) = store.claim(&key, lease_for).await.unwrap() else {
             store.changed(&key, seen).await;
             continue;
         };
         let start = now();
-        tell(format!("S {id} {start} {}\n", before + lease_nanos()));
+        tell(format!("S {id} {start} {}\n", before + nanos(lease_for)));
         let record = lease.record().cloned();
         tokio::time::sleep(dice.millis(5)).await;
         store.count(&key, Source::Store);
@@ -125,11 +128,12 @@ struct Running {
 }
 
 impl Running {
-    fn start(outer: &Path) -> Self {
+    fn start(outer: &Path, lease: Duration) -> Self {
         let errors = OpenOptions::new().append(true).create(true).open(outer.join("errors"));
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "store_torture::as_a_child", "--nocapture"])
             .env(CHILD, outer)
+            .env(CHILD_LEASE, lease.as_millis().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(errors.unwrap())
@@ -204,15 +208,32 @@ impl Told {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "a switch for the person who runs the tests")]
 async fn killed_and_stopped_processes_cost_nobody_more_than_their_lease() {
-    let soak = std::env::var_os("DAYPASS_SOAK").is_some_and(|soak| soak == "1");
-    let (kills, stops) = if soak { (1000, 100) } else { (40, 4) };
+    let (kills, stops) = if is_soak() { (1000, 100) } else { (40, 4) };
+    let lease = Duration::from_millis(300);
+    let told = torture(lease, kills, stops).await;
+    assert!(told.written.len() > kills, "hardly anything was written");
+}
+
+#[tokio::test]
+async fn leases_that_run_out_all_the_time_never_let_two_work_at_once() {
+    let kills = if is_soak() { 500 } else { 40 };
+    let told = torture(Duration::from_millis(3), kills, 0).await;
+    assert!(told.late > kills, "hardly anybody was late");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a switch for the person who runs the tests")]
+fn is_soak() -> bool {
+    std::env::var_os("DAYPASS_SOAK").is_some_and(|soak| soak == "1")
+}
+
+/// Kills and stops processes that take turns; checks what they told and left behind.
+async fn torture(lease_for: Duration, kills: usize, stops: usize) -> Told {
     let outer = tempfile::tempdir().unwrap();
     let outer = outer.path();
     let mut dice = Dice(now() | 1);
     let (store, key) = (open(outer), key());
-    let mut running: Vec<_> = (0..CHILDREN).map(|_| Running::start(outer)).collect();
+    let mut running: Vec<_> = (0..CHILDREN).map(|_| Running::start(outer, lease_for)).collect();
     let mut told = Told::default();
     let mut stopped: Option<(Pid, u64)> = None;
     let (mut killed, mut stops_done, mut last) = (0, 0, (Fence(0), 0));
@@ -238,7 +259,7 @@ async fn killed_and_stopped_processes_cost_nobody_more_than_their_lease() {
                 let pid = running[at].pid;
                 kill_process(pid, Signal::STOP).unwrap();
                 if holds(outer, running[at].child.id()) {
-                    stopped = Some((pid, now() + lease_nanos() * 2));
+                    stopped = Some((pid, now() + nanos(lease_for) * 2));
                 } else {
                     kill_process(pid, Signal::CONT).unwrap();
                 }
@@ -247,7 +268,7 @@ async fn killed_and_stopped_processes_cost_nobody_more_than_their_lease() {
         }
         let at = usize::try_from(dice.below(CHILDREN as u64)).unwrap();
         if killed < kills && stopped.is_none_or(|(pid, _)| pid != running[at].pid) {
-            let victim = std::mem::replace(&mut running[at], Running::start(outer));
+            let victim = std::mem::replace(&mut running[at], Running::start(outer, lease_for));
             let (pid, alive) = victim.kill();
             told.read(outer, pid, alive);
             killed += 1;
@@ -265,11 +286,10 @@ async fn killed_and_stopped_processes_cost_nobody_more_than_their_lease() {
         told.written.len(),
         told.late
     );
-    assert!(longest < LEASE * 2 + Duration::from_secs(3), "{longest:?} without a lease");
-    assert!(told.written.len() > kills, "hardly anything was written");
+    assert!(longest < lease_for * 2 + Duration::from_secs(3), "{longest:?} without a lease");
 
     // All are dead: the lock is free at once, and nothing is left after a sweep.
-    let lease = store.claim(&key, LEASE).await.unwrap().expect("a dead holder keeps the lock");
+    let lease = store.claim(&key, MINUTE).await.unwrap().expect("a dead holder keeps the lock");
     let next = next(lease.record(), &mut dice);
     lease.finish(Some(next)).await.unwrap();
     age_what_was_being_written(&outer.join("store"));
@@ -280,6 +300,7 @@ async fn killed_and_stopped_processes_cost_nobody_more_than_their_lease() {
         .collect();
     left.sort();
     assert_eq!(left, [key.to_string(), format!("{key}.tally"), "swept".into()]);
+    told
 }
 
 /// Whether the last thing that a child told is that it took the lease, and it is not past.

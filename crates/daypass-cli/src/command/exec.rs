@@ -78,7 +78,7 @@ fn passes(context: &Context, args: &Exec, wanted: &[Wanted<'_>]) -> Result<Vec<P
     let mut passes: Vec<Pass> = Vec::with_capacity(wanted.len());
     for want in wanted {
         let opened = context.open(want.profile)?;
-        let variable = want.variable.unwrap_or(opened.profile.token_variable).to_owned();
+        let variable = want.variable.unwrap_or(opened.profile.token_variable()).to_owned();
         if passes.iter().any(|pass| pass.variable == variable) {
             return Err(Error::new(Code::Usage, format!("two tokens would be in {variable}"))
                 .with_hint(format!("name another variable: {}=NAME", opened.profile.name)));
@@ -90,7 +90,12 @@ fn passes(context: &Context, args: &Exec, wanted: &[Wanted<'_>]) -> Result<Vec<P
                 mask::write_masks(&mut io::stderr().lock(), granted.token.access_token().secret());
         }
         if context.tells() {
-            report::line(&emit::summary(&opened, &granted, SystemClock.now()));
+            report::line(&emit::summary(
+                &opened.profile,
+                &opened.client_id,
+                &granted,
+                SystemClock.now(),
+            ));
         }
         passes.push(Pass { opened, granted, variable });
     }

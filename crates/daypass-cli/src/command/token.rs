@@ -29,12 +29,22 @@ pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
     };
     let granted = block_on(fetch(&opened, want, refused))?;
     if emit::hides_token(args.format, args.out.as_deref(), args.show) {
-        report::line(&emit::summary(&opened, &granted, SystemClock.now()));
+        report::line(&emit::summary(
+            &opened.profile,
+            &opened.client_id,
+            &granted,
+            SystemClock.now(),
+        ));
         report::line("stdout is a terminal, so the token itself is not printed; --show prints it");
         return Ok(());
     }
-    let format = args.format;
-    let handout = Handout { opened: &opened, granted: &granted, format, out: args.out.as_deref() };
+    let handout = Handout {
+        profile: &opened.profile,
+        client_id: &opened.client_id,
+        granted: &granted,
+        format: args.format,
+        out: args.out.as_deref(),
+    };
     emit::hand_out(context, &handout)
 }
 

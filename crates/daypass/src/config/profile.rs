@@ -5,10 +5,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use url::Url;
+
+use super::check;
 use super::value::Value;
 use crate::{
-    ClientAuthMethod, CredentialId, Dialect, Endpoint, Region, Revocation, ScopeSet, TokenRequest,
-    crypto,
+    ClientAuthMethod, CredentialId, Dialect, Endpoint, Preset, Region, Revocation, ScopeSet,
+    TokenRequest, crypto,
 };
 
 /// Everything known about a profile before anything is read or asked. It names its credentials
@@ -40,8 +43,6 @@ pub struct Profile {
     pub resources: BTreeSet<String>,
     /// All other form parameters.
     pub params: BTreeMap<String, String>,
-    /// The hosts (`host` or `host:port`, lower case) that tokens may go to.
-    pub hosts: Vec<String>,
     /// Further hosts that discovered endpoints may be on.
     pub token_hosts: Vec<String>,
     /// How long a token must still live; `None` leaves it to the command.
@@ -54,20 +55,15 @@ pub struct Profile {
     pub ca_file: Option<PathBuf>,
     /// The roots that replace the system's for the API.
     pub api_ca_file: Option<PathBuf>,
-    /// The API's base address.
-    pub api_url: Option<String>,
     /// The proxy to use, in place of what the environment says.
     pub proxy: Option<String>,
     /// The store, as typed.
     pub store: Option<String>,
-    /// How a token is revoked, where that is known without discovery.
-    pub revocation: Option<Revocation>,
-    /// The variable in which `exec` gives the token to its child.
-    pub token_variable: &'static str,
-    /// What decides how long tokens live, to tell when they live too short.
-    pub lifetime_hint: &'static str,
-    /// What a refusal of the client can mean.
-    pub rejected_hint: String,
+    pub(super) preset: Preset,
+    /// `hosts`, `api_url` and `revocation_url` as typed.
+    pub(super) hosts: Option<Vec<String>>,
+    pub(super) api_url: Option<String>,
+    pub(super) revocation_url: Option<String>,
 }
 
 impl Profile {
@@ -81,8 +77,50 @@ impl Profile {
         };
         let region = self.region.map(|region| region.name.to_owned());
         region
-            .or_else(|| super::check::host(&url::Url::parse(url).ok()?))
+            .or_else(|| check::host(&Url::parse(url).ok()?))
             .unwrap_or_else(|| crate::printable(url))
+    }
+
+    /// Returns the API's base address, where it is known.
+    pub fn api_url(&self) -> Option<String> {
+        self.api_url.clone().or_else(|| self.preset.address("api_url", self.region?))
+    }
+
+    /// Returns the hosts (`host` or `host:port`, lower case) that tokens may go to. A preset's
+    /// tokens go to its API in the profile's region; without a region, as for a test system,
+    /// nowhere by themselves.
+    pub fn hosts(&self) -> Vec<String> {
+        let api = || check::host(&Url::parse(&self.api_url()?).ok()?);
+        self.hosts.clone().unwrap_or_else(|| api().into_iter().collect())
+    }
+
+    /// Returns how a token is revoked, where that is known without discovery.
+    pub fn revocation(&self) -> Option<Revocation> {
+        let kind = match self.dialect {
+            Dialect::Genesys => Revocation::Delete,
+            Dialect::Rfc => Revocation::Rfc7009,
+        };
+        if let Some(url) = &self.revocation_url {
+            return Some(kind(url.clone()));
+        }
+        let url = self.preset.text("revocation")?;
+        Some(kind(url.replace("{api_url}", self.api_url()?.trim_end_matches('/'))))
+    }
+
+    /// Returns the variable in which `exec` gives the token to its child.
+    pub fn token_variable(&self) -> &'static str {
+        self.preset.text("token_variable").unwrap_or("ACCESS_TOKEN")
+    }
+
+    /// Returns what decides how long tokens live, to tell when they live too short.
+    pub fn lifetime_hint(&self) -> &'static str {
+        self.preset.text("lifetime_hint").unwrap_or_default()
+    }
+
+    /// Returns what a refusal of the client can mean.
+    pub fn rejected_hint(&self) -> String {
+        let region = self.region.map_or("the region of this profile", |region| region.name);
+        self.preset.text("rejected_hint").unwrap_or_default().replace("{region}", region)
     }
 
     /// Returns the request for a token, once id and secret are known and the trust configuration
@@ -119,7 +157,7 @@ impl fmt::Debug for Profile {
             .field("place", &self.place())
             .field("scopes", &self.scopes)
             .field("params", &self.params.keys().collect::<Vec<_>>())
-            .field("hosts", &self.hosts)
+            .field("hosts", &self.hosts())
             .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,6 @@
 //! Puts a profile together: what its file says, then what the environment says in the provider's
 //! own variables, then the provider's preset.
 
-use url::Url;
-
 use super::check::{self, Wrong};
 use super::credentials::secrets_empty;
 use super::schema::Section;
@@ -10,7 +8,7 @@ use super::select::{Kind, Selected, select};
 use super::value::Value;
 use super::variables::{Spelling, Spellings, Variable, unknown_region};
 use super::{ConfigFile, Profile};
-use crate::{Code, Dialect, Endpoint, Env, Error, Preset, Region, Revocation, ScopeSet};
+use crate::{Code, Endpoint, Env, Error, Preset, Region, ScopeSet};
 
 /// Returns the profile that is meant, from files, the environment and the name given on the
 /// command line.
@@ -57,9 +55,6 @@ impl<'e> Resolving<'_, 'e> {
         self.check_there_is_a_client()?;
         let region = self.region()?;
         let endpoint = self.endpoint(region)?;
-        let api_url = section.api_url.clone();
-        let api_url = api_url.or_else(|| preset.address("api_url", region?));
-        let place = region.map_or("the region of this profile", |region| region.name);
         Ok(Profile {
             name: self.selected.name.to_owned(),
             provider: self.provider.map(Preset::name),
@@ -81,23 +76,18 @@ impl<'e> Resolving<'_, 'e> {
             audience: section.audience.clone().or_else(|| self.said(|s| s.audience)),
             resources: section.resources.clone(),
             params: section.params.clone(),
-            hosts: section.hosts.clone().unwrap_or_else(|| host(api_url.as_deref())),
             token_hosts: section.token_hosts.clone(),
             min_ttl: section.min_ttl,
             max_ttl: section.max_ttl,
             assume_ttl: section.assume_ttl.unwrap_or(Profile::ASSUME_TTL),
             ca_file: section.ca_file.clone(),
             api_ca_file: section.api_ca_file.clone(),
-            revocation: self.revocation(api_url.as_deref()),
-            api_url,
             proxy: section.proxy.clone(),
             store: section.store.clone(),
-            token_variable: preset.text("token_variable").unwrap_or("ACCESS_TOKEN"),
-            lifetime_hint: preset.text("lifetime_hint").unwrap_or_default(),
-            rejected_hint: preset
-                .text("rejected_hint")
-                .unwrap_or_default()
-                .replace("{region}", place),
+            preset,
+            hosts: section.hosts.clone(),
+            api_url: section.api_url.clone(),
+            revocation_url: section.revocation_url.clone(),
         })
     }
 
@@ -254,23 +244,6 @@ impl<'e> Resolving<'_, 'e> {
             _ => Ok(scopes),
         }
     }
-
-    fn revocation(&self, api_url: Option<&str>) -> Option<Revocation> {
-        let kind = match self.preset.dialect() {
-            Dialect::Genesys => Revocation::Delete,
-            Dialect::Rfc => Revocation::Rfc7009,
-        };
-        if let Some(url) = &self.section.revocation_url {
-            return Some(kind(url.clone()));
-        }
-        let url = self.preset.text("revocation")?.strip_prefix("DELETE ")?;
-        Some(kind(url.replace("{api_url}", api_url?.trim_end_matches('/'))))
-    }
-}
-
-fn host(api_url: Option<&str>) -> Vec<String> {
-    let url = api_url.and_then(|url| Url::parse(url).ok());
-    url.as_ref().and_then(check::host).into_iter().collect()
 }
 
 fn at_variable(name: &str, wrong: Wrong) -> Error {

@@ -158,8 +158,8 @@ proptest! {
             && let Ok(profile) = resolve(&[file], &env, Some("a"))
         {
             let login = "https://login.mypurecloud.ie/oauth/token".to_owned();
-            prop_assert_eq!(profile.endpoint, crate::Endpoint::TokenUrl(login));
-            prop_assert_eq!(profile.hosts, ["api.mypurecloud.ie"]);
+            prop_assert_eq!(&profile.endpoint, &crate::Endpoint::TokenUrl(login));
+            prop_assert_eq!(profile.hosts(), ["api.mypurecloud.ie"]);
             prop_assert!(profile.client_secret.external().is_none());
             prop_assert!(profile.proxy.is_none() && profile.ca_file.is_none());
             prop_assert!(profile.params.is_empty() && profile.store.is_none());

@@ -22,7 +22,7 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// own.
 pub(super) fn read_all(opening: &Opening<'_>) -> Result<Vec<ConfigFile>, Error> {
     let folder = config_folder(opening.env);
-    let trusted = folder.as_deref().map(trust_list).unwrap_or_default();
+    let trusts = |text: &Text| text.is_in(&folder.as_deref().map(trust_list).unwrap_or_default());
     let mut files = Vec::new();
     let named = opening.config.map(Path::to_path_buf).or_else(|| {
         let named = opening.env.var_os("DAYPASS_CONFIG").filter(|path| !path.is_empty());
@@ -33,14 +33,14 @@ pub(super) fn read_all(opening: &Opening<'_>) -> Result<Vec<ConfigFile>, Error> 
             let path = directory.map_or_else(|| path.clone(), |directory| directory.join(path));
             let read = Text::read(&path, MAX_FILE, OFlags::empty());
             let text = read.map_err(|error| unreadable(&path, &error))?;
-            let origin = Origin::Named { trusted: text.is_in(&trusted) };
+            let origin = Origin::Named { trusted: trusts(&text) };
             files.push(text.parse(origin)?);
         }
         (None, Some(directory)) => {
             let path = directory.join(NAME);
             match Text::read(&path, MAX_FOUND_FILE, OFlags::NOFOLLOW) {
                 Ok(text) => {
-                    let origin = Origin::Found { trusted: text.is_in(&trusted) };
+                    let origin = Origin::Found { trusted: trusts(&text) };
                     files.push(text.parse(origin)?);
                 }
                 Err(error) if is_absent(&error) => {}
@@ -49,7 +49,7 @@ pub(super) fn read_all(opening: &Opening<'_>) -> Result<Vec<ConfigFile>, Error> 
         }
         (None, None) => {}
     }
-    if let Some(path) = folder.map(|folder| folder.join(NAME)) {
+    if let Some(path) = folder.as_ref().map(|folder| folder.join(NAME)) {
         match Text::read(&path, MAX_FILE, OFlags::empty()) {
             Ok(text) => files.push(text.parse(Origin::Yours)?),
             Err(error) if is_absent(&error) => {}

@@ -81,7 +81,7 @@ pub(super) async fn fetch(
 fn patience(inner: &Inner, mission: &Mission, record: &Record, reason: Reason) -> Instant {
     match &record.token {
         Some(token) if reason == Reason::Expiring && is_spare(inner, mission, record) => {
-            let half = token.remaining(inner.effects.clock.now()) / 2;
+            let half = inner.remaining(token) / 2;
             mission.deadline.min(Instant::now() + EARLY_REFRESH.min(half))
         }
         _ => mission.deadline,
@@ -150,14 +150,14 @@ async fn landed(
     }
     let longer = record.token.take_if(|old| {
         matches!(reason, Reason::Expiring | Reason::MinTtl)
-            && old.remaining(now) >= token.remaining(now)
+            && inner.remaining(old) >= token.remaining(now)
     });
     let gained = longer.is_none();
     let token = longer.unwrap_or(token);
     if gained {
         record.reason = Some(reason);
     }
-    let (lifetime, remaining) = (token.lifetime(), token.remaining(now));
+    let (lifetime, remaining) = (token.lifetime(), inner.remaining(&token));
     record.token = Some(token);
     let wanted = match mission.ask.min_ttl {
         MinTtl::Required(wanted) if wanted > remaining => Some(wanted),
@@ -202,7 +202,7 @@ async fn failed(
     if let Some(memory) = remembered_for(error.class) {
         record.refusal = Some(refusal(error, now, memory));
     }
-    let valid = record.token.as_ref().is_some_and(|token| !token.remaining(now).is_zero());
+    let valid = record.token.as_ref().is_some_and(|token| !inner.remaining(token).is_zero());
     if valid {
         record.retry = Some(damping::pause(record.retry, now));
     }
@@ -247,8 +247,7 @@ pub(super) fn spare(inner: &Inner, mission: &Mission, record: &Record) -> Option
 /// Whether the record's token can be handed out for want of a better one: it is valid, and long
 /// enough where that was required; who forces wants none of the old ones.
 fn is_spare(inner: &Inner, mission: &Mission, record: &Record) -> bool {
-    let now = inner.effects.clock.now();
-    let remaining = record.token.as_ref().map_or(Duration::ZERO, |token| token.remaining(now));
+    let remaining = record.token.as_ref().map_or(Duration::ZERO, |token| inner.remaining(token));
     let enough = match mission.ask.min_ttl {
         MinTtl::Preferred(_) => true,
         MinTtl::Required(wanted) => remaining >= wanted,

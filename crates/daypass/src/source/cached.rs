@@ -106,16 +106,9 @@ impl Cached {
     /// Returns a token that the store has at hand and that needs no attention: without waiting
     /// and without a runtime. `None` means: call [`TokenSource::token`].
     pub fn peek(&self, min_ttl: MinTtl) -> Option<Granted> {
-        let Peek::Known(Some(record)) = self.inner.store.peek(&self.inner.key) else { return None };
-        let ask = Ask { min_ttl, force: false, refresh: true, refused: None };
-        match judge(&record, &ask, self.inner.moment()) {
-            Verdict::Serve(Concern::None) => {
-                let granted = self.inner.grant(&record, Source::Store)?;
-                self.inner.store.count(&self.inner.key, Source::Store);
-                Some(granted)
-            }
-            _ => None,
-        }
+        let inner = &self.inner;
+        let record = peek(&*inner.store, &inner.key, min_ttl, inner.moment())?;
+        inner.grant(&record, Source::Store)
     }
 
     /// Returns the record as the store has it.
@@ -166,8 +159,7 @@ impl Cached {
         };
         let record = inner.store.load(&inner.key).await.map_err(store_failed)?;
         let cached = record.and_then(|record| record.token).or_else(|| inner.slot.token());
-        let Some(token) = cached.filter(|t| !t.remaining(inner.effects.clock.now()).is_zero())
-        else {
+        let Some(token) = cached.filter(|token| !inner.remaining(token).is_zero()) else {
             return Ok(false);
         };
         let revoked = inner.issuer.revoke(&token, timeout).await;
@@ -230,6 +222,22 @@ impl Cached {
             }
         }
     }
+}
+
+/// Returns the store's record if its token can be handed out as it is, and counts that.
+pub(crate) fn peek(
+    store: &dyn TokenStore,
+    key: &CacheKey,
+    min_ttl: MinTtl,
+    moment: Moment,
+) -> Option<Box<Record>> {
+    let Peek::Known(Some(record)) = store.peek(key) else { return None };
+    let ask = Ask { min_ttl, force: false, refresh: true, refused: None };
+    let usable = judge(&record, &ask, moment) == Verdict::Serve(Concern::None);
+    usable.then(|| {
+        store.count(key, Source::Store);
+        record
+    })
 }
 
 #[async_trait]
@@ -340,7 +348,14 @@ impl Cached {
 
 impl Inner {
     pub(super) fn moment(&self) -> Moment {
-        Moment { now: self.effects.clock.now(), began: self.began, jitter: self.jitter }
+        let known = self.slot.held().map(|held| held.known(self.effects.clock.ticks()));
+        let now = self.effects.clock.now();
+        Moment { now, began: self.began, jitter: self.jitter, known }
+    }
+
+    /// Returns how long a token still lives.
+    pub(super) fn remaining(&self, token: &Token) -> Duration {
+        self.moment().remaining(token)
     }
 
     /// Puts a record's token into the slot and hands it out.
@@ -351,7 +366,9 @@ impl Inner {
         let pause = record
             .retry
             .map_or(Duration::ZERO, |retry| super::judge::ahead(now, retry.at, damping::MAX_PAUSE));
-        let held = Held::new(&token, reason, now, self.effects.clock.ticks(), self.jitter, pause);
+        let pause_ends = self.effects.clock.ticks().saturating_add(pause);
+        let ends = self.effects.clock.ticks().saturating_add(self.remaining(&token));
+        let held = Held::new(&token, reason, ends, self.jitter, pause_ends);
         self.slot.put(Arc::new(held));
         Some(Granted { token, source, reason })
     }

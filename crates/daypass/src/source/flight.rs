@@ -159,7 +159,7 @@ fn settle(inner: &Inner, mission: &Mission, record: &Record, source: Source) -> 
     let done = match judge(record, &mission.ask, moment) {
         Verdict::Fetch(reason) => return Settled::Fetch(reason),
         Verdict::Serve(concern) => {
-            warn_of(concern, record.token.as_ref().map(|token| token.remaining(moment.now)));
+            warn_of(concern, record.token.as_ref().map(|token| moment.remaining(token)));
             if source != Source::Memory {
                 inner.store.count(&inner.key, source);
             }

@@ -37,12 +37,41 @@ impl Ask {
 
 /// What surrounds a judgement.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    pub(super) now: Timestamp,
+pub(crate) struct Moment {
+    pub(crate) now: Timestamp,
     /// When this source was opened: a forced token must have come later.
-    pub(super) began: Timestamp,
+    pub(crate) began: Timestamp,
     /// This consumer's share of the early-refresh margin, in `0.0..1.0`.
-    pub(super) jitter: f64,
+    pub(crate) jitter: f64,
+    /// The token in memory.
+    pub(crate) known: Option<Known>,
+}
+
+/// How long a token that is in memory still lives, by the clock that never jumps back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) fingerprint: Fingerprint,
+    /// Some issuers hand out the same text again, and it lives on.
+    pub(crate) sent_at: Timestamp,
+    pub(crate) remaining: Duration,
+}
+
+impl Known {
+    fn is(&self, token: &Token) -> bool {
+        self.fingerprint == token.fingerprint() && self.sent_at == token.sent_at()
+    }
+}
+
+impl Moment {
+    /// Returns how long a token still lives. A wall clock that was set back makes none that was in
+    /// memory live longer.
+    pub(super) fn remaining(&self, token: &Token) -> Duration {
+        let by_the_wall = token.remaining(self.now);
+        match self.known {
+            Some(known) if known.is(token) => by_the_wall.min(known.remaining),
+            _ => by_the_wall,
+        }
+    }
 }
 
 /// What to do about a record.
@@ -87,7 +116,7 @@ pub(super) fn judge(record: &Record, ask: &Ask, moment: Moment) -> Verdict {
     };
     let cold = if ask.force { Reason::Forced } else { Reason::Cold };
     let Some(token) = &record.token else { return fetch(cold) };
-    let life = Life { lifetime: token.lifetime(), remaining: token.remaining(now) };
+    let life = Life { lifetime: token.lifetime(), remaining: moment.remaining(token) };
     if life.remaining.is_zero() {
         return fetch(if ask.force { Reason::Forced } else { Reason::Expiring });
     }
@@ -180,7 +209,7 @@ mod tests {
     }
 
     fn judged(record: &Record, ask: &Ask) -> Verdict {
-        judge(record, ask, Moment { now: at(NOW), began: at(NOW), jitter: 0.0 })
+        judge(record, ask, Moment { now: at(NOW), began: at(NOW), jitter: 0.0, known: None })
     }
 
     const TOKEN: MinTtl = MinTtl::TOKEN;
@@ -263,6 +292,26 @@ mod tests {
         assert_eq!(judged(&replaced, &ask(TOKEN)), Verdict::Serve(Concern::None));
         let here = Ask { refused: Some(Fingerprint::of("token")), ..ask(TOKEN) };
         assert_eq!(judged(&record(3600), &here), Verdict::Fetch(Reason::Rejected));
+    }
+
+    #[test]
+    fn a_token_that_was_in_memory_ends_by_the_clock_that_never_jumps_back() {
+        let known = |text: &str, left, sent_at| {
+            let remaining = Duration::from_secs(left);
+            Some(Known { fingerprint: Fingerprint::of(text), sent_at: at(sent_at), remaining })
+        };
+        let sent = NOW - 600;
+        let moment = Moment { now: at(NOW), began: at(NOW), jitter: 0.0, known: None };
+        for (known, expected) in [
+            (known("token", 0, sent), Verdict::Fetch(Reason::Expiring)),
+            (known("token", 3000, sent), Verdict::Serve(Concern::None)),
+            (known("token", 9999, sent), Verdict::Serve(Concern::None)),
+            (known("token", 0, sent - 1), Verdict::Serve(Concern::None)),
+            (known("other", 0, sent), Verdict::Serve(Concern::None)),
+        ] {
+            let moment = Moment { known, ..moment };
+            assert_eq!(judge(&record(3000), &ask(TOKEN), moment), expected, "{known:?}");
+        }
     }
 
     #[test]

@@ -24,6 +24,11 @@ impl Labels {
     pub(super) fn issuer_error(&self, host: &str, error: &IssuerError) -> Error {
         let client = &self.client;
         match error.class {
+            IssuerErrorClass::Rejected if error.status.is_none() => Error::new(
+                Code::IssuerRejected,
+                format!("no token for {client}: {}", described(error)),
+            )
+            .with_hint("check `issuer`: its metadata says where tokens come from"),
             IssuerErrorClass::Rejected | IssuerErrorClass::BareRejected => self
                 .refused(format!("{host} answered {error} for {client}"), error.error.as_deref()),
             IssuerErrorClass::Unusable => Error::new(
@@ -67,11 +72,14 @@ impl Labels {
 
     /// The refusal is remembered and the issuer is not asked.
     pub(super) fn remembered(&self, refusal: &Refusal, ago: Duration, left: Duration) -> Error {
-        let code =
-            if refusal.status < 300 { Code::IssuerInvalidResponse } else { Code::IssuerRejected };
-        let what = match &refusal.description {
-            Some(description) => format!("{} ({description})", refusal.error),
-            None => refusal.error.clone(),
+        let code = match refusal.status {
+            200..300 => Code::IssuerInvalidResponse,
+            _ => Code::IssuerRejected,
+        };
+        let what = match (&refusal.description, refusal.status) {
+            (Some(description), 0) => description.clone(),
+            (Some(description), _) => format!("{} ({description})", refusal.error),
+            (None, _) => refusal.error.clone(),
         };
         let error = Error::new(
             code,
@@ -151,11 +159,11 @@ impl Labels {
     }
 }
 
+/// What went wrong; the status only where nothing else is known.
 fn described(error: &IssuerError) -> String {
-    match (&error.description, error.status) {
-        (Some(description), _) => description.clone(),
-        (None, Some(status)) => format!("HTTP {status}"),
-        (None, None) => "no answer".to_owned(),
+    match (&error.error, &error.description) {
+        (None, Some(description)) => description.clone(),
+        _ => error.to_string(),
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwapOption, Guard};
 
 use super::decide::{Decision, Life, decide, margin};
+use super::judge::Known;
 use super::{Fresh, MinTtl};
 use crate::{Fingerprint, Granted, Reason, Source, Ticks, Timestamp, Token};
 
@@ -33,21 +34,25 @@ impl Held {
     pub(super) fn new(
         token: &Token,
         reason: Reason,
-        now: Timestamp,
-        ticks: Ticks,
+        ends: Ticks,
         jitter: f64,
-        pause: Duration,
+        pause_ends: Ticks,
     ) -> Self {
         let lifetime = token.lifetime();
         Self {
             token: token.clone(),
             reason,
             lifetime,
-            ends: ticks.saturating_add(token.remaining(now)),
+            ends,
             margin: margin(lifetime, jitter),
-            pause_ends: ticks.saturating_add(pause),
+            pause_ends,
             refused: AtomicBool::new(false),
         }
+    }
+
+    pub(super) fn known(&self, now: Ticks) -> Known {
+        let (fingerprint, sent_at) = (self.token.fingerprint(), self.token.sent_at());
+        Known { fingerprint, sent_at, remaining: self.life(now).remaining }
     }
 
     pub(super) fn life(&self, now: Ticks) -> Life {

@@ -79,7 +79,7 @@ impl Sealer {
         secret: &[u8],
     ) -> Result<CredentialId, StoreError> {
         let id = CredentialKeys::derive(cache_key, secret).credential_id();
-        id.map_err(|error| StoreError::Failed(error.to_string()))
+        id.map(CredentialId).map_err(|error| StoreError::Failed(error.to_string()))
     }
 
     pub(crate) fn new(key: SealingKey) -> Self {

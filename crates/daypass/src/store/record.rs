@@ -62,7 +62,7 @@ pub struct Refusal {
     pub error: String,
     /// The `error_description`; printable.
     pub description: Option<String>,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the answer; 0 when the refusal is no answer's (metadata, RFC 8414).
     pub status: u16,
     /// When it came.
     pub at: Timestamp,

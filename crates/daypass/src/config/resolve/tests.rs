@@ -1,6 +1,6 @@
 use super::super::tests::{parse, told, yours};
 use super::*;
-use crate::{ClientAuthMethod, CredentialId};
+use crate::{ClientAuthMethod, CredentialId, Dialect, Revocation};
 
 fn env(pairs: &[(&str, &str)]) -> Env {
     Env::from_pairs(pairs.iter().copied())
@@ -59,15 +59,15 @@ fn genesys_cloud_fills_in_what_a_user_need_not_know() {
     assert_eq!(profile.place(), "eu-west-1");
     assert_eq!(profile.client_auth, ClientAuthMethod::ClientSecretBasicRaw);
     assert_eq!(profile.dialect, Dialect::Genesys);
-    assert_eq!(profile.api_url.as_deref(), Some("https://api.mypurecloud.ie"));
-    assert_eq!(profile.hosts, ["api.mypurecloud.ie"]);
+    assert_eq!(profile.api_url().as_deref(), Some("https://api.mypurecloud.ie"));
+    assert_eq!(profile.hosts(), ["api.mypurecloud.ie"]);
     let revoke = "https://api.mypurecloud.ie/api/v2/tokens/me";
-    assert_eq!(profile.revocation, Some(Revocation::Delete(revoke.into())));
-    assert_eq!(profile.token_variable, "GENESYSCLOUD_ACCESS_TOKEN");
+    assert_eq!(profile.revocation(), Some(Revocation::Delete(revoke.into())));
+    assert_eq!(profile.token_variable(), "GENESYSCLOUD_ACCESS_TOKEN");
     assert_eq!(profile.assume_ttl.as_secs(), 300);
     assert_eq!(profile.client_secret, Value::Env("GC_CLIENT_SECRET".into()));
-    insta::assert_snapshot!(profile.lifetime_hint, @"raise Token Duration on the OAuth client (Admin, at most 48 h), or run the job behind daypass exec --gateway");
-    insta::assert_snapshot!(profile.rejected_hint, @"Genesys says this for a wrong id, a wrong secret and a wrong region. Is the org in eu-west-1? Was the secret regenerated?");
+    insta::assert_snapshot!(profile.lifetime_hint(), @"raise Token Duration on the OAuth client (Admin, at most 48 h), or run the job behind daypass exec --gateway");
+    insta::assert_snapshot!(profile.rejected_hint(), @"Genesys says this for a wrong id, a wrong secret and a wrong region. Is the org in eu-west-1? Was the secret regenerated?");
 }
 
 #[test]
@@ -86,10 +86,10 @@ fn the_oauth2_variables_make_a_profile() {
     assert_eq!(profile.audience.as_deref(), Some("https://api.example.com"));
     assert_eq!(profile.client_auth, ClientAuthMethod::ClientSecretBasic);
     assert_eq!(profile.dialect, Dialect::Rfc);
-    assert_eq!((profile.region, profile.revocation.as_ref()), (None, None));
+    assert_eq!((profile.region, profile.revocation()), (None, None));
     assert_eq!(profile.place(), "auth.example.com");
-    assert_eq!(profile.token_variable, "ACCESS_TOKEN");
-    assert!(profile.hosts.is_empty());
+    assert_eq!(profile.token_variable(), "ACCESS_TOKEN");
+    assert!(profile.hosts().is_empty());
     let refused = |name, value| {
         let id = [("OAUTH2_CLIENT_ID", "ci"), ("OAUTH2_CLIENT_SECRET", "s"), (name, value)];
         told(implicit(&id))
@@ -136,21 +136,21 @@ fn a_preset_is_overridden_key_by_key() {
     assert_eq!(token_url(&profile), "http://127.0.0.1:9/oauth/token");
     assert_eq!(profile.dialect, Dialect::Genesys);
     // A test system's tokens have no business at the real API.
-    assert_eq!((profile.region, profile.revocation.as_ref()), (None, None));
-    assert!(profile.hosts.is_empty());
+    assert_eq!((profile.region, profile.revocation()), (None, None));
+    assert!(profile.hosts().is_empty());
     assert_eq!(profile.place(), "127.0.0.1:9");
-    assert!(profile.rejected_hint.contains("Is the org in the region of this profile?"));
+    assert!(profile.rejected_hint().contains("Is the org in the region of this profile?"));
 
     let with_api = format!("{test_system}\napi_url = \"http://127.0.0.1:9/\"");
     let profile = file(&with_api, &pairs).unwrap();
-    assert_eq!(profile.hosts, ["127.0.0.1:9"]);
+    assert_eq!(profile.hosts(), ["127.0.0.1:9"]);
     let revoke = "http://127.0.0.1:9/api/v2/tokens/me";
-    assert_eq!(profile.revocation, Some(Revocation::Delete(revoke.into())));
+    assert_eq!(profile.revocation(), Some(Revocation::Delete(revoke.into())));
 
     let other = format!("{GENESYS}\nclient_auth = \"client_secret_post\"\nhosts = [\"h.example\"]");
     let profile = file(&other, &[]).unwrap();
     assert_eq!(profile.client_auth, ClientAuthMethod::ClientSecretPost);
-    assert_eq!(profile.hosts, ["h.example"]);
+    assert_eq!(profile.hosts(), ["h.example"]);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn an_issuer_is_looked_up_later() {
     let text = GENERIC.replace("token_url", "issuer").replace("/t\"", "\"");
     let profile = file(&format!("{text}\nrevocation_url = \"https://a.example/r\""), &[]).unwrap();
     assert_eq!(profile.endpoint, Endpoint::Issuer("https://a.example".into()));
-    assert_eq!(profile.revocation, Some(Revocation::Rfc7009("https://a.example/r".into())));
+    assert_eq!(profile.revocation(), Some(Revocation::Rfc7009("https://a.example/r".into())));
 }
 
 #[test]
@@ -372,7 +372,7 @@ fn values_of_a_profile_are_passed_on() {
     assert_eq!(profile.proxy.as_deref(), Some("http://proxy.example:3128"));
     assert_eq!(profile.store.as_deref(), Some("memory"));
     assert_eq!(profile.token_hosts, ["t.example"]);
-    assert_eq!(profile.hosts, ["api.example"]);
+    assert_eq!(profile.hosts(), ["api.example"]);
 }
 
 #[cfg(unix)]

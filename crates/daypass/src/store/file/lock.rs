@@ -297,3 +297,40 @@ impl Told {
         (*magic == Self::MAGIC).then_some(Self { ends, length, ticket })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::key;
+    use crate::testing::TestClock;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_forked_child_that_shares_the_descriptor_does_not_keep_the_lock() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = Arc::new(Folder::open(&outer.path().join("store")).unwrap());
+        let locks = Locks { folder, clock: Arc::new(TestClock::new()) };
+        let lease = Duration::from_secs(10);
+        let Ok(Take::Ours(lock)) = locks.take(&key(1), 1, lease) else { panic!("not taken") };
+        let shared = lock.file.try_clone().unwrap();
+        // Past its lease a holder leaves its file, so that only the unlocking frees it.
+        tokio::time::advance(lease).await;
+        assert_eq!(locks.look(&key(1), 1), Ok(Seen::Held { left: Duration::ZERO }));
+        drop(lock);
+        assert_eq!(locks.look(&key(1), 1), Ok(Seen::Free));
+        drop(shared);
+    }
+
+    #[test]
+    fn what_a_lock_file_says_is_read_as_it_was_written() {
+        let clock = TestClock::new();
+        let told = Told::new(&clock, Duration::from_secs(7)).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        assert_eq!(Told::read(&file), None);
+        std::io::Write::write_all(&mut file, &told.to_bytes()).unwrap();
+        assert_eq!(Told::read(&file), Some(told));
+        file.write_all_at(b"x", 0).unwrap();
+        assert_eq!(Told::read(&file), None);
+        let longest = Told::new(&clock, Duration::MAX).unwrap();
+        assert_eq!(longest.length, MAX_LEASE);
+    }
+}
