@@ -77,13 +77,16 @@ def run(argv, env):
 
 
 def interleaved(contestants, count, warm_up=3):
-    """Runs all of them in turn, `count` times, beginning with another one each time."""
+    """Runs all of them in turn (A B A B ...), `count` times.
+
+    With two, each follows the other, so both find the processor's caches in the same state. Among many, one
+    that shares code with another would have an advantage.
+    """
     for contestant in contestants:
         contestant.argv[0] = found(contestant.argv[0], contestant.env)
     gc.disable()
     for turn in range(-warm_up, count):
-        for place in range(len(contestants)):
-            contestant = contestants[(place + turn) % len(contestants)]
+        for contestant in contestants:
             if contestant.before:
                 contestant.before(contestant)
             done = run(contestant.argv, contestant.env)

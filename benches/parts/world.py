@@ -60,6 +60,8 @@ class World:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
+            # As on CI runners; a program that looks at its locale pays for that.
+            "LANG": "C.UTF-8",
             "OAUTH2_TOKEN_URL": token_url,
             "OAUTH2_CLIENT_ID": "sandbox",
             "OAUTH2_CLIENT_SECRET": "sandbox-secret",
