@@ -91,6 +91,7 @@ impl Opening<'_> {
     /// `config.*`; `store.unsafe` and `store.failed` when a folder was named that cannot be
     /// used; `store.no_key` when a token is cached but the secret to open it is not there.
     pub fn open(&self) -> Result<Opened, Error> {
+        place::check(self.env)?;
         let profile = self.profile()?;
         let client_id = profile.read_client_id(self.env, values::read)?;
         let client_secret = match profile.read_client_secret(self.env, values::read) {
@@ -162,9 +163,9 @@ impl Opening<'_> {
     }
 
     fn labels(&self, profile: &Profile, client_id: &str) -> Labels {
-        let from = profile.client_id.variable().map(|name| format!(" ({name})"));
         Labels {
-            client: format!("client {}{}", short(client_id), from.unwrap_or_default()),
+            client: format!("client {}", short(client_id)),
+            client_from: profile.client_id.variable().map(str::to_owned),
             rejected_hint: Some(profile.rejected_hint.clone()),
             lifetime_hint: Some(profile.lifetime_hint.to_owned()),
             fresh_hint: Some("daypass token --fresh".to_owned()),
