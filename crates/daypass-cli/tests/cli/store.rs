@@ -75,8 +75,9 @@ fn without_a_folder_it_works_with_one_warning() {
     };
     let sealed = |_: &Cli| "/proc".into();
     let nowhere = |_: &Cli| "/dev/null".into();
-    let places: [(&str, &dyn Fn(&Cli) -> std::ffi::OsString); 4] =
-        [("file", &file), ("shared", &shared), ("read-only", &sealed), ("device", &nowhere)];
+    type Place = fn(&Cli) -> std::ffi::OsString;
+    let places: [(&str, Place); 4] =
+        [("file", file), ("shared", shared), ("read-only", sealed), ("device", nowhere)];
     for (what, place) in places {
         for variable in ["XDG_CACHE_HOME", "HOME"] {
             if (what, variable) == ("shared", "HOME") {
