@@ -26,31 +26,74 @@ pub(crate) struct Handout<'a> {
 pub(crate) fn hand_out(context: &Context, handout: &Handout<'_>) -> Result<(), Error> {
     let token = handout.granted.token.access_token().secret();
     let now = SystemClock.now();
+    let destination = destination(context, handout.format, handout.out)?;
     if context.on_github() || matches!(handout.format, Format::Github | Format::GithubEnv) {
         mask::write_masks(&mut io::stderr().lock(), token)
             .map_err(|error| failed("stderr", &error))?;
     }
     let variable = handout.profile.token_variable();
-    match (handout.format, handout.out) {
-        (Format::Github, _) => {
+    let text = || format(handout.format, handout.granted, variable, now);
+    match destination {
+        Destination::Github(path) if handout.format == Format::Github => {
             let expires_at = handout.granted.token.expires_at().to_string();
             let entries = [("token", token), ("expires_at", expires_at.as_str())];
-            to_github(context, "GITHUB_OUTPUT", &entries)?;
+            to_github(&path, &entries)?;
         }
-        (Format::GithubEnv, _) => to_github(context, "GITHUB_ENV", &[(variable, token)])?,
-        (as_format, Some(path)) => {
-            let text = format(as_format, handout.granted, variable, now);
-            to_file(path, text.as_bytes())?;
-        }
-        (as_format, None) => {
-            let text = format(as_format, handout.granted, variable, now);
-            to_stdout(text.as_bytes())?;
-        }
+        Destination::Github(path) => to_github(&path, &[(variable, token)])?,
+        Destination::File(path) => to_file(&path, text().as_bytes())?,
+        Destination::Stdout => to_stdout(text().as_bytes())?,
     }
     if context.tells() {
         report::line(&summary(handout.profile, handout.client_id, handout.granted, now));
     }
     Ok(())
+}
+
+/// Where a token goes.
+pub(crate) enum Destination {
+    Stdout,
+    File(PathBuf),
+    /// A file that GitHub Actions reads after the step.
+    Github(PathBuf),
+}
+
+/// Finds out where a token would go, before there is one.
+pub(crate) fn destination(
+    context: &Context,
+    format: Format,
+    out: Option<&Path>,
+) -> Result<Destination, Error> {
+    let variable = match (format, out) {
+        (Format::Github, _) => "GITHUB_OUTPUT",
+        (Format::GithubEnv, _) => "GITHUB_ENV",
+        (_, Some(path)) => return out_file(path).map(Destination::File),
+        (_, None) => return Ok(Destination::Stdout),
+    };
+    if out.is_some() {
+        return Err(Error::new(
+            Code::Usage,
+            format!("this format goes to {variable}, not to a file"),
+        )
+        .with_hint("leave --out away, or choose --format dotenv"));
+    }
+    let path = context.env.var_os(variable).filter(|path| !path.is_empty());
+    path.map(|path| Destination::Github(path.into())).ok_or_else(|| {
+        Error::new(Code::Usage, format!("{variable} is not set: this is no GitHub Actions step"))
+            .with_hint("outside of GitHub Actions use --format dotenv --out FILE")
+    })
+}
+
+/// The file to replace: the one behind a symbolic link, and never a device, a pipe or a folder.
+fn out_file(path: &Path) -> Result<PathBuf, Error> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            let shown = printable(&path.to_string_lossy());
+            Err(Error::new(Code::Usage, format!("--out {shown}: that is no regular file"))
+                .with_hint("name a file, or leave --out away and redirect stdout"))
+        }
+        Ok(_) => Ok(fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())),
+        Err(_) => Ok(path.to_owned()),
+    }
 }
 
 /// Writes a result to stdout. A reader that has gone away is no error.
@@ -95,18 +138,15 @@ pub(crate) fn hides_token(as_format: Format, out: Option<&Path>, show: bool) -> 
 }
 
 /// Adds entries to one of the files that GitHub Actions reads after the step.
-fn to_github(context: &Context, variable: &str, entries: &[(&str, &str)]) -> Result<(), Error> {
-    let path = context.env.var_os(variable).map(PathBuf::from).ok_or_else(|| {
-        Error::new(Code::Usage, format!("{variable} is not set: this is no GitHub Actions step"))
-            .with_hint("outside of GitHub Actions use --format dotenv --out FILE")
-    })?;
+fn to_github(path: &Path, entries: &[(&str, &str)]) -> Result<(), Error> {
+    let shown = printable(&path.to_string_lossy());
     let mut text = Zeroizing::new(String::new());
     for (name, value) in entries {
         text.push_str(&github_entry(name, value, &delimiter()?));
     }
-    let mut file =
-        File::options().append(true).open(&path).map_err(|error| failed(variable, &error))?;
-    file.write_all(text.as_bytes()).map_err(|error| failed(variable, &error))
+    let file = File::options().append(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| failed(&shown, &error))
 }
 
 /// A heredoc delimiter that a value can't foresee.
@@ -136,6 +176,6 @@ fn to_file(path: &Path, text: &[u8]) -> Result<(), Error> {
 }
 
 fn failed(what: &str, error: &io::Error) -> Error {
-    Error::new(Code::StoreFailed, format!("{what} cannot be written: {}", error.kind()))
+    Error::new(Code::StoreFailed, format!("{what} cannot be written: {}", report::why(error)))
         .with_hint("check that the folder exists, is yours and has space left")
 }

@@ -103,6 +103,7 @@ impl Opening<'_> {
     /// `config.*`; `store.unsafe` and `store.failed` when a folder was named that cannot be
     /// used; `store.no_key` when a token is cached but the secret to open it is not there.
     pub fn prepare(&self) -> Result<Prepared, Error> {
+        place::check(self.env)?;
         let profile = self.profile()?;
         let client_id = profile.read_client_id(self.env, values::read)?;
         let client_secret = match profile.read_client_secret(self.env, values::read) {
@@ -242,9 +243,9 @@ impl Prepared {
     }
 
     fn labels(&self) -> Labels {
-        let from = self.profile.client_id.variable().map(|name| format!(" ({name})"));
         Labels {
-            client: format!("client {}{}", short(&self.client_id), from.unwrap_or_default()),
+            client: format!("client {}", short(&self.client_id)),
+            client_from: self.profile.client_id.variable().map(str::to_owned),
             rejected_hint: Some(self.profile.rejected_hint()),
             lifetime_hint: Some(self.profile.lifetime_hint().to_owned()),
             fresh_hint: Some("daypass token --fresh".to_owned()),

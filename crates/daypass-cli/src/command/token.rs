@@ -19,6 +19,8 @@ const MAX_STDIN: u64 = 128 * 1024;
 
 pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
     refuse_agent(context)?;
+    // What cannot be handed out is not asked for.
+    emit::destination(context, args.format, args.out.as_deref())?;
     let refused = if args.reject { Some(refused_token()?) } else { None };
     let opened = context.open(args.profile.as_deref())?;
     let min_ttl = args.min_ttl.or(opened.profile.min_ttl);

@@ -17,8 +17,8 @@ use super::{Fresh, MinTtl, TokenSource, Want};
 use crate::issuer::Issuer;
 use crate::store::{EventKind, Lease, Peek, Record, StoreError, TokenStore};
 use crate::{
-    AccessToken, CacheKey, Effects, Error, Fingerprint, Granted, Reason, Source, Timestamp, Token,
-    TokenRequest,
+    AccessToken, CacheKey, Code, Effects, Error, Fingerprint, Granted, Reason, Source, Timestamp,
+    Token, TokenRequest,
 };
 
 /// How long a one-shot process waits for an early refresh before it hands out what it has.
@@ -155,7 +155,7 @@ impl Cached {
     pub async fn revoke(&self, timeout: Duration) -> Result<bool, Error> {
         let inner = &self.inner;
         let store_failed = |error: StoreError| {
-            Error::new(crate::Code::StoreFailed, format!("the cache cannot be used: {error}"))
+            Error::new(Code::StoreFailed, format!("the cache cannot be used: {error}"))
         };
         let record = inner.store.load(&inner.key).await.map_err(store_failed)?;
         let cached = record.and_then(|record| record.token).or_else(|| inner.slot.token());
@@ -163,7 +163,16 @@ impl Cached {
             return Ok(false);
         };
         let revoked = inner.issuer.revoke(&token, timeout).await;
-        revoked.map_err(|error| inner.labels.issuer_error(inner.issuer.host(), &error))?;
+        revoked.map_err(|error| {
+            let error = inner.labels.issuer_error(inner.issuer.host(), &error);
+            match error.code() {
+                Code::IssuerUnavailable => error.with_hint(
+                    "the token is still cached and valid; check the network and the issuer, then \
+                     try again",
+                ),
+                _ => error,
+            }
+        })?;
         inner.slot.clear();
         let now = inner.effects.clock.now();
         inner
