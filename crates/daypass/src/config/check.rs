@@ -65,8 +65,12 @@ pub(crate) fn is_plain(typed: &str) -> bool {
         && !host
             .split('.')
             .any(|label| label.is_empty() || label.starts_with('-') || label.contains("--"));
-    let plain_port = port.is_empty()
-        || (port.len() <= 5 && port.len() > 1 && port.bytes().skip(1).all(|b| b.is_ascii_digit()));
+    let plain_port = match port.strip_prefix(':') {
+        Some(digits) => {
+            digits.starts_with(|c: char| ('1'..='9').contains(&c)) && digits.parse::<u16>().is_ok()
+        }
+        None => true,
+    };
     let plain_path = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b));
     let known_wrong = Preset::all()
         .filter_map(|preset| preset.text("no_such_path"))

@@ -155,6 +155,7 @@ fn the_usual_token_endpoints_are_plain() {
         "https://login.mypurecloud.ie/oauth/token",
         "https://auth.example.com:8443/realms/x_1/token",
         "http://127.0.0.1:8089/oauth/token",
+        "http://127.0.0.1:48089/oauth/token",
     ] {
         assert!(is_plain(typed), "{typed}");
     }
