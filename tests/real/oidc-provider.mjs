@@ -6,7 +6,7 @@
 // FOLDER must exist; the CA certificate is written there (ca.pem) and stays the caller's to remove.
 // Ports are free ones unless given. It ends when standard input closes, on SIGTERM and on SIGINT.
 
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createECDH, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
@@ -41,13 +41,22 @@ class Adapter {
   async destroy(id) { stored.delete(`${this.model} ${id}`); }
 }
 
-const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+// Not generateKeyPairSync(...).export(...): with Node 20 that hangs once in a while.
+function signingKey() {
+  const pair = createECDH('prime256v1');
+  const point = pair.generateKeys();
+  const text = (bytes) => Buffer.from(bytes).toString('base64url');
+  const d = Buffer.alloc(32);
+  pair.getPrivateKey().copy(d, 32 - pair.getPrivateKey().length);
+  return { kty: 'EC', crv: 'P-256', x: text(point.subarray(1, 33)), y: text(point.subarray(33)), d: text(d) };
+}
+
 const configuration = {
   adapter: Adapter,
   clients,
   clientDefaults: { id_token_signed_response_alg: 'ES256' },
   cookies: { keys: [randomBytes(16).toString('hex')] },
-  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig', kid: 'es256' }] },
+  jwks: { keys: [{ ...signingKey(), alg: 'ES256', use: 'sig', kid: 'es256' }] },
   scopes: SCOPES,
   ttl: {
     ClientCredentials: (ctx, token, client) => {
