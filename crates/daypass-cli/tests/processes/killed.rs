@@ -186,7 +186,9 @@ fn a_thousand_killed_and_a_hundred_stopped_processes_cost_nobody_a_bad_token() {
         past_lease: count(8, 1),
         failed: AtomicBool::new(false),
     };
-    CLIENTS.map(|client| world.token(client));
+    for client in CLIENTS {
+        world.token(client);
+    }
     std::thread::scope(|scope| {
         let (scene, now) = (&scene, u64::try_from(now_ms()).unwrap());
         for worker in 0..WORKERS {

@@ -539,14 +539,15 @@ fn nothing_breaks_open_when_the_surroundings_are_broken() {
     spy.say("broken surroundings");
 }
 
+/// What a shell says about its own descriptors and signals.
+const STATE: &str = "ls -l /proc/$$/fd; grep Sig /proc/$$/status";
+
 #[test]
 fn a_child_of_exec_inherits_no_credential_in_any_form() {
     let spy = Spy::new();
     let token = spy.learn();
     let mut command = spy.command(&["-vv", "exec", "oauth2", "--", "sh", "-c"]);
-    command.arg(
-        "cat /proc/$$/environ /proc/$$/cmdline; echo; ls -l /proc/$$/fd; grep Sig /proc/$$/status",
-    );
+    command.arg(format!("cat /proc/$$/environ /proc/$$/cmdline; echo; {STATE}"));
     for (n, form) in forms(SECRET, Some(ID)).iter().enumerate() {
         command.env(format!("COPY_{n}"), form);
         command.env(format!("PART_{n}"), format!("before {form} after"));
@@ -569,15 +570,17 @@ fn a_child_of_exec_inherits_no_credential_in_any_form() {
     }
     assert!(text.contains("KEPT=as it was"));
     // What daypass was given it passes on: <(...) of a shell is a descriptor. It adds none.
-    let count = |text: &str| text.lines().filter(|line| line.contains(" -> ")).count();
-    let mut direct = Command::new("sh");
-    let direct = spy.world.dress(&mut direct, ID).args(["-c", "ls -l /proc/$$/fd"]).output();
-    assert_eq!(count(&text), count(&String::from_utf8(direct.unwrap().stdout).unwrap()), "{text}");
-    let mask = |name: &str| {
-        text.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned()
+    // Nor does it change which signals are ignored or blocked.
+    let state = |text: &str| {
+        let links = text.lines().filter(|line| line.contains(" -> ")).count();
+        let masks = ["SigBlk:", "SigIgn:", "SigCgt:"].map(|name| {
+            text.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned()
+        });
+        (links, masks)
     };
-    assert_eq!(mask("SigBlk:"), "0".repeat(16));
-    assert_eq!(mask("SigIgn:"), "0".repeat(16));
+    let mut direct = Command::new("sh");
+    let direct = spy.world.dress(&mut direct, ID).args(["-c", STATE]).output().unwrap();
+    assert_eq!(state(&text), state(&String::from_utf8(direct.stdout).unwrap()));
 }
 
 #[test]
