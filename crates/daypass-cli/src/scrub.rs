@@ -27,9 +27,7 @@ pub(crate) fn environment(
     let mut forms = Vec::new();
     for opened in profiles {
         names.extend(opened.profile.variables());
-        let secret = opened.client_secret.expose();
-        forms.extend(mask::forms(secret));
-        forms.extend(mask::basic_forms(&opened.client_id, secret));
+        forms.extend(mask::forms(opened.client_secret.expose()));
     }
     if let Some(key) = env.var("DAYPASS_CACHE_KEY") {
         forms.extend(mask::forms(key));

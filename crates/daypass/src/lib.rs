@@ -20,6 +20,7 @@ mod config;
 mod crypto;
 mod effects;
 mod error;
+mod forms;
 mod http;
 mod issuer;
 mod open;
@@ -40,6 +41,7 @@ pub use config::{
 };
 pub use effects::Effects;
 pub use error::{Class, Code, Error};
+pub use forms::secret_forms;
 pub use http::{
     CONNECT_TIMEOUT, CaFile, EXCHANGE_TIMEOUT, HttpClient, HttpError, MAX_BODY, ProxyConfig,
     ReqwestClient, TrustConfig,

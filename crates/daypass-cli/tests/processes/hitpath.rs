@@ -207,7 +207,8 @@ fn nobody_of_the_same_user_reads_the_memory_or_the_environment_of_a_waiting_proc
     let maps = peek(daypass.id(), "maps");
     daypass.kill().unwrap();
     other.kill().unwrap();
-    (daypass.wait().unwrap(), other.wait().unwrap());
+    daypass.wait().unwrap();
+    other.wait().unwrap();
     assert_eq!(control, NOBODY, "this would be seen");
     assert!(theirs.stdout.starts_with(b"HOME=") || theirs.stdout.len() > 50, "{theirs:?}");
     assert_eq!(found, 0, "it is dumpable");

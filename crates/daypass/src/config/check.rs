@@ -122,7 +122,12 @@ pub(crate) fn host(url: &Url) -> Option<String> {
 /// Checks one entry of `hosts` or `token_hosts`: a host, with a port where it is not the usual one.
 pub(crate) fn host_entry(typed: &str) -> Result<String, Wrong> {
     let wrong = || {
-        Wrong::new(format!("\"{}\" is not a host", printable(typed)))
+        // What stands before an `@` may be a password.
+        let shown = match typed.contains('@') {
+            true => "a name with a user".to_owned(),
+            false => format!("\"{}\"", printable(typed)),
+        };
+        Wrong::new(format!("{shown} is not a host"))
             .with_hint("write api.example.com, or api.example.com:8443; no scheme, path or *")
     };
     if typed.contains(['/', '?', '#', '@', '\\', '*', '%']) || typed.contains(char::is_whitespace) {
