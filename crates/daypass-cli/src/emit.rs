@@ -83,7 +83,8 @@ pub(crate) fn destination(
     })
 }
 
-/// The file to replace: the one behind a symbolic link, and never a device, a pipe or a folder.
+/// The file to replace: never a device, a pipe or a folder, and not what a symbolic link leads to,
+/// which somebody else may have laid there; the link itself is replaced.
 fn out_file(path: &Path) -> Result<PathBuf, Error> {
     match fs::metadata(path) {
         Ok(found) if !found.is_file() => {
@@ -91,8 +92,7 @@ fn out_file(path: &Path) -> Result<PathBuf, Error> {
             Err(Error::new(Code::Usage, format!("--out {shown}: that is no regular file"))
                 .with_hint("name a file, or leave --out away and redirect stdout"))
         }
-        Ok(_) => Ok(fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())),
-        Err(_) => Ok(path.to_owned()),
+        _ => Ok(path.to_owned()),
     }
 }
 

@@ -21,11 +21,12 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("token", &["crypto", "clock", "request"]),
     ("client", &[]),
     ("error", &[]),
+    ("forms", &[]),
     ("printable", &[]),
 ];
 
 /// What every module of the upper layers may name.
-const BELOW: &[&str] = &["request", "token", "error", "client", "printable"];
+const BELOW: &[&str] = &["request", "token", "error", "client", "forms", "printable"];
 
 /// What only these files may name.
 const OWNED: &[(&str, &[&str])] = &[

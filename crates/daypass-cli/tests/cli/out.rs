@@ -71,14 +71,3 @@ fn a_device_or_a_pipe_is_not_replaced_by_a_file() {
     cli.run(&["token", "--out", "link"]).fails(2);
     assert_eq!(names(&cli), ["link", "pipe"]);
 }
-
-#[test]
-fn behind_a_symbolic_link_the_file_is_replaced_and_the_link_stays() {
-    let cli = Cli::new();
-    cli.write("tmp/target", "old");
-    symlink(cli.path("tmp/target"), cli.path("work/token")).unwrap();
-    cli.run(&["token", "--out", "token"]).quiet();
-    assert!(fs::symlink_metadata(cli.path("work/token")).unwrap().is_symlink());
-    let text = fs::read_to_string(cli.path("tmp/target")).unwrap();
-    assert_eq!(text.trim_end(), cli.token());
-}
