@@ -10,19 +10,30 @@ pub(crate) mod token;
 pub(crate) mod trust;
 
 use std::future::Future;
+use std::io;
+use std::os::unix::net::UnixStream;
 
-use daypass::{Code, Error};
+use daypass::{Code, Error, printable};
+
+/// More than the descriptors that a runtime takes for itself, in pairs.
+const RUNTIME_PAIRS: usize = 4;
 
 /// Runs `work` on a runtime of one thread: this one.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Error::new(Code::Internal, format!("no event loop: {}", error.kind()))
-                .with_hint("is the limit of open files reached (ulimit -n)?")
-        })?
-        .block_on(work)
+    let runtime = has_descriptors()
+        .and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build());
+    let runtime = runtime.map_err(|error| {
+        // Not the kind: for this error it says "uncategorized".
+        let why = printable(&error.to_string());
+        Error::new(Code::Internal, format!("no event loop: {why}"))
+            .with_hint("is the limit of open files reached (ulimit -n)?")
+    })?;
+    runtime.block_on(work)
+}
+
+/// Where descriptors run out, tokio's part for signals panics; this fails.
+fn has_descriptors() -> io::Result<()> {
+    (0..RUNTIME_PAIRS).map(|_| UnixStream::pair()).collect::<io::Result<Vec<_>>>().map(drop)
 }
 
 /// The agent is asked where `DAYPASS_AGENT` is set, never the issuer instead: a step that was

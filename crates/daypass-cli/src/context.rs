@@ -1,6 +1,5 @@
 //! What every command is given: the captured environment and the global flags.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use daypass::{Env, Error, Opened, Opening, Style};
@@ -88,5 +87,5 @@ impl Context {
 
 /// Whether a person reads stdout.
 pub(crate) fn on_terminal() -> bool {
-    std::io::stdout().is_terminal()
+    rustix::termios::isatty(rustix::stdio::stdout())
 }

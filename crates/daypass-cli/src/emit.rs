@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use daypass::{Clock, Code, Error, Granted, Opened, SystemClock, Timestamp, printable};
+use daypass::{Clock, Code, Error, Granted, Profile, SystemClock, Timestamp, printable};
 use zeroize::Zeroizing;
 
 use crate::context::{Context, on_terminal};
@@ -14,7 +14,8 @@ use crate::{mask, report};
 
 /// A token on its way out.
 pub(crate) struct Handout<'a> {
-    pub(crate) opened: &'a Opened,
+    pub(crate) profile: &'a Profile,
+    pub(crate) client_id: &'a str,
     pub(crate) granted: &'a Granted,
     pub(crate) format: Format,
     /// `--out`.
@@ -25,49 +26,105 @@ pub(crate) struct Handout<'a> {
 pub(crate) fn hand_out(context: &Context, handout: &Handout<'_>) -> Result<(), Error> {
     let token = handout.granted.token.access_token().secret();
     let now = SystemClock.now();
+    let destination = destination(context, handout.format, handout.out)?;
     if context.on_github() || matches!(handout.format, Format::Github | Format::GithubEnv) {
         mask::write_masks(&mut io::stderr().lock(), token)
             .map_err(|error| failed("stderr", &error))?;
     }
-    let variable = handout.opened.profile.token_variable();
-    match (handout.format, handout.out) {
-        (Format::Github, _) => {
+    let variable = handout.profile.token_variable();
+    let text = || format(handout.format, handout.granted, variable, now);
+    match destination {
+        Destination::Github(path) if handout.format == Format::Github => {
             let expires_at = handout.granted.token.expires_at().to_string();
             let entries = [("token", token), ("expires_at", expires_at.as_str())];
-            to_github(context, "GITHUB_OUTPUT", &entries)?;
+            to_github(&path, &entries)?;
         }
-        (Format::GithubEnv, _) => to_github(context, "GITHUB_ENV", &[(variable, token)])?,
-        (as_format, Some(path)) => {
-            let text = format(as_format, handout.granted, variable, now);
-            to_file(path, text.as_bytes())?;
-        }
-        (as_format, None) => {
-            let text = format(as_format, handout.granted, variable, now);
-            to_stdout(text.as_bytes())?;
-        }
+        Destination::Github(path) => to_github(&path, &[(variable, token)])?,
+        Destination::File(path) => to_file(&path, text().as_bytes())?,
+        Destination::Stdout => to_stdout(text().as_bytes())?,
     }
     if context.tells() {
-        report::line(&summary(handout.opened, handout.granted, now));
+        report::line(&summary(handout.profile, handout.client_id, handout.granted, now));
     }
     Ok(())
 }
 
-/// Writes a result to stdout. A reader that has gone away is no error.
-pub(crate) fn to_stdout(text: &[u8]) -> Result<(), Error> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed("stdout", &error)),
-        _ => Ok(()),
+/// Where a token goes.
+pub(crate) enum Destination {
+    Stdout,
+    File(PathBuf),
+    /// A file that GitHub Actions reads after the step.
+    Github(PathBuf),
+}
+
+/// Finds out where a token would go, before there is one.
+pub(crate) fn destination(
+    context: &Context,
+    format: Format,
+    out: Option<&Path>,
+) -> Result<Destination, Error> {
+    let variable = match (format, out) {
+        (Format::Github, _) => "GITHUB_OUTPUT",
+        (Format::GithubEnv, _) => "GITHUB_ENV",
+        (_, Some(path)) => return out_file(path).map(Destination::File),
+        (_, None) => return Ok(Destination::Stdout),
+    };
+    if out.is_some() {
+        return Err(Error::new(
+            Code::Usage,
+            format!("this format goes to {variable}, not to a file"),
+        )
+        .with_hint("leave --out away, or choose --format dotenv"));
+    }
+    let path = context.env.var_os(variable).filter(|path| !path.is_empty());
+    path.map(|path| Destination::Github(path.into())).ok_or_else(|| {
+        Error::new(Code::Usage, format!("{variable} is not set: this is no GitHub Actions step"))
+            .with_hint("outside of GitHub Actions use --format dotenv --out FILE")
+    })
+}
+
+/// The file to replace: the one behind a symbolic link, and never a device, a pipe or a folder.
+fn out_file(path: &Path) -> Result<PathBuf, Error> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            let shown = printable(&path.to_string_lossy());
+            Err(Error::new(Code::Usage, format!("--out {shown}: that is no regular file"))
+                .with_hint("name a file, or leave --out away and redirect stdout"))
+        }
+        Ok(_) => Ok(fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())),
+        Err(_) => Ok(path.to_owned()),
     }
 }
 
+/// Writes a result to stdout. A reader that has gone away is no error.
+pub(crate) fn to_stdout(mut text: &[u8]) -> Result<(), Error> {
+    use rustix::io::Errno;
+
+    // Without std's buffer: what is written here is written once and at once.
+    while !text.is_empty() {
+        match rustix::io::write(rustix::stdio::stdout(), text) {
+            Ok(0) => return Err(failed("stdout", &io::ErrorKind::WriteZero.into())),
+            Ok(written) => text = text.get(written..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(Errno::PIPE) => return Ok(()),
+            Err(errno) => return Err(failed("stdout", &errno.into())),
+        }
+    }
+    Ok(())
+}
+
 /// One line about a token: whose it is, how long it lives, where it came from.
-pub(crate) fn summary(opened: &Opened, granted: &Granted, now: Timestamp) -> String {
+pub(crate) fn summary(
+    profile: &Profile,
+    client_id: &str,
+    granted: &Granted,
+    now: Timestamp,
+) -> String {
     format!(
         "{} {} client {} token {} {} left ({})",
-        opened.profile.name,
-        opened.profile.place(),
-        report::short(&opened.client_id),
+        profile.name,
+        profile.place(),
+        report::short(client_id),
         granted.token.fingerprint(),
         report::span(granted.token.remaining(now)),
         granted.source.as_str(),
@@ -81,18 +138,15 @@ pub(crate) fn hides_token(as_format: Format, out: Option<&Path>, show: bool) -> 
 }
 
 /// Adds entries to one of the files that GitHub Actions reads after the step.
-fn to_github(context: &Context, variable: &str, entries: &[(&str, &str)]) -> Result<(), Error> {
-    let path = context.env.var_os(variable).map(PathBuf::from).ok_or_else(|| {
-        Error::new(Code::Usage, format!("{variable} is not set: this is no GitHub Actions step"))
-            .with_hint("outside of GitHub Actions use --format dotenv --out FILE")
-    })?;
+fn to_github(path: &Path, entries: &[(&str, &str)]) -> Result<(), Error> {
+    let shown = printable(&path.to_string_lossy());
     let mut text = Zeroizing::new(String::new());
     for (name, value) in entries {
         text.push_str(&github_entry(name, value, &delimiter()?));
     }
-    let mut file =
-        File::options().append(true).open(&path).map_err(|error| failed(variable, &error))?;
-    file.write_all(text.as_bytes()).map_err(|error| failed(variable, &error))
+    let file = File::options().append(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| failed(&shown, &error))
 }
 
 /// A heredoc delimiter that a value can't foresee.
@@ -122,6 +176,6 @@ fn to_file(path: &Path, text: &[u8]) -> Result<(), Error> {
 }
 
 fn failed(what: &str, error: &io::Error) -> Error {
-    Error::new(Code::StoreFailed, format!("{what} cannot be written: {}", error.kind()))
+    Error::new(Code::StoreFailed, format!("{what} cannot be written: {}", report::why(error)))
         .with_hint("check that the folder exists, is yours and has space left")
 }

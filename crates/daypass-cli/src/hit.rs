@@ -28,13 +28,19 @@ pub(crate) fn try_serve(args: &[OsString], env: &Env) -> Option<ExitCode> {
         return None;
     }
     let context = Context::bare(env);
-    let opened = context.opening(args.profile).open().ok()?;
-    if !opened.warnings.is_empty() {
+    let prepared = context.opening(args.profile).prepare().ok()?;
+    if !prepared.warnings.is_empty() {
         return None;
     }
-    let min_ttl = args.min_ttl.or(opened.profile.min_ttl);
-    let granted = opened.source.peek(min_ttl.map_or(MinTtl::TOKEN, MinTtl::Required))?;
-    let handout = Handout { opened: &opened, granted: &granted, format: args.format, out: None };
+    let min_ttl = args.min_ttl.or(prepared.profile.min_ttl);
+    let granted = prepared.peek(min_ttl.map_or(MinTtl::TOKEN, MinTtl::Required))?;
+    let handout = Handout {
+        profile: &prepared.profile,
+        client_id: &prepared.client_id,
+        granted: &granted,
+        format: args.format,
+        out: None,
+    };
     emit::hand_out(&context, &handout).ok().map(|()| ExitCode::SUCCESS)
 }
 

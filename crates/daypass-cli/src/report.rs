@@ -1,9 +1,10 @@
 //! What people read on stderr: errors with hints, warnings, one line about what was done.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use daypass::{Env, Error, printable};
+use daypass::{Clock, Env, Error, SystemClock, printable};
 use tracing::Level;
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
@@ -12,9 +13,29 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::cli::{Color, LogFormat};
 use crate::context::Loudness;
 
+/// In which form stderr is written.
+#[derive(Clone, Copy, Debug, Default)]
+struct Form {
+    json: bool,
+    color: bool,
+}
+
+/// Set once by [`log`]; the hit path, which has no flags, leaves it as it is.
+static FORM: OnceLock<Form> = OnceLock::new();
+
+const RED: &str = "\x1b[31m";
+const YELLOW: &str = "\x1b[33m";
+const DIM: &str = "\x1b[2m";
+const PLAIN: &str = "\x1b[0m";
+
+fn form() -> Form {
+    FORM.get().copied().unwrap_or_default()
+}
+
 /// Writes an error: its code, what happened, what to do; as JSON where that was asked for.
 pub(crate) fn error(error: &Error, json: bool) {
-    if json {
+    let Form { json: all_json, color } = form();
+    if json || all_json {
         let object = serde_json::json!({
             "error": {
                 "code": error.code().as_str(),
@@ -24,19 +45,37 @@ pub(crate) fn error(error: &Error, json: bool) {
             }
         });
         write(&format!("{object}\n"));
-    } else {
-        write(&format!("{error:?}\n"));
+        return;
+    }
+    let text = format!("{error:?}\n");
+    match text.split_once(": ") {
+        Some((code, rest)) if color => write(&format!("{RED}{code}{PLAIN}: {rest}")),
+        _ => write(&text),
     }
 }
 
 /// Writes a warning.
 pub(crate) fn warning(text: &str) {
-    write(&format!("daypass: warning: {text}\n"));
+    told("WARN", YELLOW, "warning: ", text);
 }
 
 /// Writes one line about what was done.
 pub(crate) fn line(text: &str) {
-    write(&format!("daypass: {text}\n"));
+    told("INFO", DIM, "", text);
+}
+
+/// Writes a line of our own in the form of those that the library logs.
+fn told(level: &str, start: &str, name: &str, text: &str) {
+    let Form { json, color } = form();
+    if json {
+        let at = SystemClock.now().to_string();
+        let fields = serde_json::json!({ "message": text });
+        let object = serde_json::json!({ "timestamp": at, "level": level, "fields": fields });
+        write(&format!("{object}\n"));
+    } else {
+        let (start, end) = if color && !name.is_empty() { (start, PLAIN) } else { ("", "") };
+        write(&format!("daypass: {start}{name}{end}{text}\n"));
+    }
 }
 
 /// Sends what the library tells to stderr: warnings, with `-v` what was done, with `-vv` details.
@@ -55,18 +94,26 @@ pub(crate) fn log(loudness: Loudness, format: LogFormat, color: Color, env: &Env
             std::io::stderr().is_terminal() && !forbidden
         }
     };
+    let _ = FORM.set(Form { json: format == LogFormat::Json, color: ansi });
     let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
     // Only the first of a process is taken, which is this one.
     let _ = match format {
         LogFormat::Json => lines.json().with_ansi(false).try_init(),
-        LogFormat::Text => {
-            lines.with_ansi(ansi).without_time().with_target(false).event_format(Plain).try_init()
-        }
+        LogFormat::Text => lines
+            .with_ansi(ansi)
+            .without_time()
+            .with_target(false)
+            .event_format(Plain::default())
+            .try_init(),
     };
 }
 
-/// `daypass: warning: ...`, as all other lines of daypass.
-struct Plain;
+/// `daypass: warning: ...`, as all other lines of daypass. What is said is not said again at once:
+/// one record that does not open is met several times on the way to a token.
+#[derive(Default)]
+struct Plain {
+    last: Mutex<String>,
+}
 
 impl<S, N> FormatEvent<S, N> for Plain
 where
@@ -80,20 +127,34 @@ where
         event: &tracing::Event<'_>,
     ) -> std::fmt::Result {
         let (name, color) = match *event.metadata().level() {
-            Level::ERROR => ("error: ", "\x1b[31m"),
-            Level::WARN => ("warning: ", "\x1b[33m"),
-            _ => ("", "\x1b[2m"),
+            Level::ERROR => ("error: ", RED),
+            Level::WARN => ("warning: ", YELLOW),
+            _ => ("", DIM),
         };
-        let (start, end) = if writer.has_ansi_escapes() { (color, "\x1b[0m") } else { ("", "") };
-        write!(writer, "daypass: {start}{name}{end}")?;
-        context.format_fields(writer.by_ref(), event)?;
-        writeln!(writer)
+        let (start, end) = if form().color && !name.is_empty() { (color, PLAIN) } else { ("", "") };
+        let mut line = format!("daypass: {start}{name}{end}");
+        context.format_fields(Writer::new(&mut line), event)?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last == line {
+            return Ok(());
+        }
+        writeln!(writer, "{line}")?;
+        *last = line;
+        Ok(())
     }
 }
 
 /// Nobody can be told that stderr is gone.
 fn write(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Says what the system said.
+pub(crate) fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "not found".to_owned(),
+        kind => kind.to_string(),
+    }
 }
 
 /// The first characters of a client id.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
-use daypass::{Env, Opened};
+use daypass::{ConfigFile, Env, Opened};
 
 use crate::mask;
 
@@ -13,18 +13,21 @@ const OWN: &[&str] = &["DAYPASS_CACHE_KEY", "DAYPASS_REDIS_URL", "DAYPASS_REDIS_
 /// The local addresses that a child must not send through a proxy.
 const LOCAL: &str = "127.0.0.1,localhost,::1";
 
-/// Returns the variables for a child: `env` without every credential variable that daypass
-/// knows, the inputs of an Action, and whatever is or contains a secret of these profiles, in
-/// any form; with the local addresses in `NO_PROXY`.
-pub(crate) fn environment(env: &Env, profiles: &[&Opened]) -> Vec<(OsString, OsString)> {
+/// Returns the variables for a child: `env` without every credential variable that daypass or
+/// one of these files knows, the inputs of an Action, and whatever is or contains a secret of
+/// these profiles, in any form; with the local addresses in `NO_PROXY`.
+pub(crate) fn environment(
+    env: &Env,
+    files: &[ConfigFile],
+    profiles: &[&Opened],
+) -> Vec<(OsString, OsString)> {
     let mut names: BTreeSet<&str> =
         daypass::credential_variables().chain(OWN.iter().copied()).collect();
+    names.extend(files.iter().flat_map(ConfigFile::variables));
     let mut forms = Vec::new();
     for opened in profiles {
         names.extend(opened.profile.variables());
-        let secret = opened.client_secret.expose();
-        forms.extend(mask::forms(secret));
-        forms.extend(mask::basic_forms(&opened.client_id, secret));
+        forms.extend(mask::forms(opened.client_secret.expose()));
     }
     if let Some(key) = env.var("DAYPASS_CACHE_KEY") {
         forms.extend(mask::forms(key));
@@ -33,8 +36,13 @@ pub(crate) fn environment(env: &Env, profiles: &[&Opened]) -> Vec<(OsString, OsS
         !is_named(name, &names) && !forms.iter().any(|form| contains(value, form))
     });
     let mut child: Vec<_> = kept.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    for name in ["NO_PROXY", "no_proxy"] {
-        add_local(&mut child, name);
+    // Tools read one or the other, so what one says must stand in both.
+    let said = |name: &str| child.iter().find(|(set, _)| set == name).map(|(_, v)| v.clone());
+    let either = said("NO_PROXY").or_else(|| said("no_proxy")).unwrap_or_default();
+    let other = said("no_proxy").unwrap_or_else(|| either.clone());
+    for (name, value) in [("NO_PROXY", either), ("no_proxy", other)] {
+        child.retain(|(set, _)| set != name);
+        child.push((name.into(), with_local(value)));
     }
     child
 }
@@ -48,14 +56,13 @@ fn contains(value: &OsStr, form: &str) -> bool {
     value.windows(form.len()).any(|part| part == form)
 }
 
-fn add_local(child: &mut Vec<(OsString, OsString)>, name: &str) {
-    match child.iter_mut().find(|(set, _)| set == name) {
-        Some((_, value)) if value == "*" => {}
-        Some((_, value)) if value.is_empty() => *value = LOCAL.into(),
-        Some((_, value)) => {
-            value.push(",");
-            value.push(LOCAL);
-        }
-        None => child.push((name.into(), LOCAL.into())),
+fn with_local(mut value: OsString) -> OsString {
+    if value == "*" {
+        return value;
     }
+    if !value.is_empty() {
+        value.push(",");
+    }
+    value.push(LOCAL);
+    value
 }

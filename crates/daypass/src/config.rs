@@ -96,6 +96,13 @@ impl ConfigFile {
         self.schema.profiles.keys().map(String::as_str)
     }
 
+    /// Returns the variables that any profile's credentials come from.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        let sections = self.schema.profiles.values();
+        let values = sections.flat_map(|section| [&section.client_id, &section.client_secret]);
+        values.filter_map(|value| value.as_ref()?.variable())
+    }
+
     /// Returns the profile that is meant where none is named.
     pub fn default_profile(&self) -> Option<&str> {
         self.schema.default.as_deref()

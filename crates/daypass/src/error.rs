@@ -39,8 +39,6 @@ pub enum Code {
     ConfigSecretMissing,
     /// `config.secret_empty`: the client secret is set but empty.
     ConfigSecretEmpty,
-    /// `config.secret_weak`: the secret is too simple for a shared store.
-    ConfigSecretWeak,
     /// `config.scope_unsupported`: this provider has no scopes for this grant.
     ConfigScopeUnsupported,
     /// `config.insecure_url`: plain http to something else than this machine, or userinfo.
@@ -103,7 +101,6 @@ impl Code {
         Self::ConfigClientIdMissing,
         Self::ConfigSecretMissing,
         Self::ConfigSecretEmpty,
-        Self::ConfigSecretWeak,
         Self::ConfigScopeUnsupported,
         Self::ConfigInsecureUrl,
         Self::ConfigTls,
@@ -137,7 +134,6 @@ impl Code {
             Self::ConfigClientIdMissing => "config.client_id_missing",
             Self::ConfigSecretMissing => "config.secret_missing",
             Self::ConfigSecretEmpty => "config.secret_empty",
-            Self::ConfigSecretWeak => "config.secret_weak",
             Self::ConfigScopeUnsupported => "config.scope_unsupported",
             Self::ConfigInsecureUrl => "config.insecure_url",
             Self::ConfigTls => "config.tls",
@@ -281,6 +277,21 @@ mod tests {
     fn every_code_has_its_own_dotted_name() {
         let names: std::collections::BTreeSet<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
         assert_eq!(names.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn every_code_is_explained_with_its_exit_code() {
+        let page = include_str!("../../../docs/errors.md");
+        let sections: Vec<_> = page.split("\n### ").skip(1).collect();
+        let names: Vec<_> = sections.iter().filter_map(|section| section.lines().next()).collect();
+        let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(names, codes);
+        for (code, section) in Code::ALL.iter().zip(sections) {
+            let exit_code = format!("\n\nExit code {}. ", code.class().exit_code());
+            assert!(section.contains(&exit_code), "{code}: {section}");
+            let paragraphs = section.split("\n\n").filter(|text| !text.starts_with("## ")).count();
+            assert!(paragraphs >= 3, "{code}: what to do is missing");
+        }
     }
 
     #[test]

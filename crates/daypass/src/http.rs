@@ -39,7 +39,7 @@ pub enum HttpError {
     #[error("cannot connect: {0}")]
     Connect(String),
     /// No complete answer within the time limit.
-    #[error("no complete answer within {} s", .0.as_secs_f64())]
+    #[error("no complete answer within {} s", (.0.as_secs_f64() * 10.0).round() / 10.0)]
     Timeout(std::time::Duration),
     /// The answer is larger than [`MAX_BODY`].
     #[error("the answer is larger than {MAX_BODY} bytes")]

@@ -20,6 +20,7 @@ mod config;
 mod crypto;
 mod effects;
 mod error;
+mod forms;
 mod http;
 mod issuer;
 mod open;
@@ -40,6 +41,7 @@ pub use config::{
 };
 pub use effects::Effects;
 pub use error::{Class, Code, Error};
+pub use forms::secret_forms;
 pub use http::{
     CONNECT_TIMEOUT, CaFile, EXCHANGE_TIMEOUT, HttpClient, HttpError, MAX_BODY, ProxyConfig,
     ReqwestClient, TrustConfig,
@@ -47,7 +49,7 @@ pub use http::{
 pub use issuer::{
     ASSUME_TTL, ClientCredentials, ClientCredentialsParts, Issuer, IssuerError, IssuerErrorClass,
 };
-pub use open::{Opened, Opening, StorePlace, trust_file};
+pub use open::{Opened, Opening, Prepared, StorePlace, trust_file};
 pub use printable::printable;
 pub use provider::{Preset, Region, credential_variables};
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};

@@ -5,21 +5,24 @@
 
 mod files;
 mod place;
+mod trust;
 mod values;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use self::trust::Trust;
 use crate::crypto::CredentialKeys;
-use crate::http::{CaFile, ProxyConfig, ReqwestClient, TrustConfig};
+use crate::http::ReqwestClient;
 use crate::issuer::{ClientCredentials, ClientCredentialsParts};
+use crate::source::{self, Moment};
 use crate::store::{FileStore, MemoryStore, Sealer, TokenStore};
 use crate::{
-    Cached, CachedParts, Code, ConfigFile, CredentialId, Effects, Env, Error, Labels, Profile,
-    SecretText, Style, SystemClock, resolve,
+    Cached, CachedParts, Clock, Code, ConfigFile, CredentialId, Effects, Env, Error, Granted,
+    Labels, MinTtl, Profile, Reason, SecretText, Source, Style, SystemClock, TokenRequest, resolve,
 };
 
 pub use files::trust_file;
@@ -88,9 +91,19 @@ impl Opening<'_> {
     ///
     /// # Errors
     ///
+    /// Those of [`Opening::prepare`], and `config.insecure_url`.
+    pub fn open(&self) -> Result<Opened, Error> {
+        self.prepare()?.open(self.style)
+    }
+
+    /// Does as much of opening as a hit needs: the key, and the store to look it up in.
+    ///
+    /// # Errors
+    ///
     /// `config.*`; `store.unsafe` and `store.failed` when a folder was named that cannot be
     /// used; `store.no_key` when a token is cached but the secret to open it is not there.
-    pub fn open(&self) -> Result<Opened, Error> {
+    pub fn prepare(&self) -> Result<Prepared, Error> {
+        place::check(self.env)?;
         let profile = self.profile()?;
         let client_id = profile.read_client_id(self.env, values::read)?;
         let client_secret = match profile.read_client_secret(self.env, values::read) {
@@ -101,103 +114,41 @@ impl Opening<'_> {
         let keys =
             CredentialKeys::derive(cache_key.map(str::as_bytes), client_secret.expose().as_bytes());
         let credential = keys.credential_id().map(CredentialId).map_err(Error::internal)?;
-        let roots = self.roots(&profile)?;
-        let proxy = self.proxy(&profile);
-        let request = profile.request(
-            client_id.as_str(),
-            credential,
-            crate::trust_id(roots.id.as_deref(), proxy.as_deref()),
-        );
-
+        let trust = Trust::of(self.env, &profile)?;
+        let request = profile.request(client_id.as_str(), credential, trust.id());
         let mut warnings = Vec::new();
-        let clock = Arc::new(SystemClock);
-        let seal = || keys.sealing_key().map(Sealer::new).map_err(Error::internal);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let sealer = Sealer::new(keys.sealing_key().map_err(Error::internal)?);
+        let in_memory = || Arc::new(MemoryStore::new(Arc::clone(&clock)));
         let (place, store): (_, Arc<dyn TokenStore>) = match place::choose(self.env) {
             StorePlace::Named(path) => {
-                let store = FileStore::open(&path, clock.clone(), seal()?)
+                let store = FileStore::open(&path, Arc::clone(&clock), sealer)
                     .map_err(|error| place::unusable(&path, &error))?;
                 (StorePlace::Named(path), Arc::new(store))
             }
-            StorePlace::Default(path) => match FileStore::open(&path, clock.clone(), seal()?) {
+            StorePlace::Default(path) => match FileStore::open(&path, Arc::clone(&clock), sealer) {
                 Ok(store) => (StorePlace::Default(path), Arc::new(store)),
                 Err(error) => {
                     warnings.push(place::degraded(&error));
-                    (StorePlace::Memory, Arc::new(MemoryStore::new(clock.clone())))
+                    (StorePlace::Memory, in_memory())
                 }
             },
             StorePlace::Memory => {
                 warnings.push(place::homeless());
-                (StorePlace::Memory, Arc::new(MemoryStore::new(clock.clone())))
+                (StorePlace::Memory, in_memory())
             }
         };
-
-        let http = ReqwestClient::new(TrustConfig {
-            ca_file: roots.ca_file,
-            ssl_cert_file: roots.ssl_cert_file,
-            proxy: proxy.map(ProxyConfig::new),
-            no_proxy: self.env.either("NO_PROXY", "no_proxy").map(str::to_owned),
-        });
-        let effects = Effects { clock, http: Arc::new(http), jitter };
-        let issuer = ClientCredentials::new(ClientCredentialsParts {
-            request: request.clone(),
-            secret: SecretString::from(client_secret.expose()),
-            auth: profile.client_auth,
-            dialect: profile.dialect,
-            max_ttl: profile.max_ttl,
-            assume_ttl: profile.assume_ttl,
-            revocation: profile.revocation(),
-            token_hosts: profile.token_hosts.clone(),
-            effects: effects.clone(),
-        })?;
-        let labels = self.labels(&profile, &client_id);
-        let source = Cached::new(CachedParts {
+        Ok(Prepared {
+            profile,
+            client_id,
+            client_secret,
+            place,
+            warnings,
             request,
+            trust,
             store,
-            issuer: Arc::new(issuer),
-            effects,
-            style: self.style,
-            labels,
-        });
-        Ok(Opened { source, profile, client_id, client_secret, place, warnings })
-    }
-
-    fn labels(&self, profile: &Profile, client_id: &str) -> Labels {
-        let from = profile.client_id.variable().map(|name| format!(" ({name})"));
-        Labels {
-            client: format!("client {}{}", short(client_id), from.unwrap_or_default()),
-            rejected_hint: Some(profile.rejected_hint()),
-            lifetime_hint: Some(profile.lifetime_hint().to_owned()),
-            fresh_hint: Some("daypass token --fresh".to_owned()),
-        }
-    }
-
-    /// The proxy to the token endpoint: the profile's, else the environment's.
-    fn proxy(&self, profile: &Profile) -> Option<String> {
-        let env = || {
-            self.env
-                .either("HTTPS_PROXY", "https_proxy")
-                .or_else(|| self.env.either("ALL_PROXY", "all_proxy"))
-                .map(str::to_owned)
-        };
-        profile.proxy.clone().or_else(env).filter(|proxy| !proxy.is_empty())
-    }
-
-    fn roots(&self, profile: &Profile) -> Result<Roots, Error> {
-        if let Some(path) = &profile.ca_file {
-            let pem = values::read_file(path).map_err(|error| {
-                Error::new(Code::ConfigUnreadable, error.message().to_owned()).with_hint(
-                    "ca_file names a PEM file with the roots to trust instead of all others",
-                )
-            })?;
-            let ca_file = Some(CaFile::Pem(pem.to_vec()));
-            return Ok(Roots { id: Some(pem.to_vec()), ca_file, ssl_cert_file: None });
-        }
-        let ssl_cert_file =
-            self.env.var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from);
-        let id = ssl_cert_file
-            .as_ref()
-            .map(|path| [b"SSL_CERT_FILE=", path.as_os_str().as_encoded_bytes()].concat());
-        Ok(Roots { id, ca_file: None, ssl_cert_file })
+            clock,
+        })
     }
 
     /// The error for a missing secret, when something is cached that it would open.
@@ -221,11 +172,85 @@ impl Opening<'_> {
     }
 }
 
-/// The roots for the token endpoint, and what names them in the key.
-struct Roots {
-    id: Option<Vec<u8>>,
-    ca_file: Option<CaFile>,
-    ssl_cert_file: Option<PathBuf>,
+/// A profile whose token can be looked up. Nothing of it can ask the issuer yet.
+pub struct Prepared {
+    /// What was resolved.
+    pub profile: Profile,
+    /// The client identifier.
+    pub client_id: String,
+    /// The client secret; a child process must not inherit it.
+    pub client_secret: SecretText,
+    /// Where tokens are kept.
+    pub place: StorePlace,
+    /// What a person should know, in order.
+    pub warnings: Vec<String>,
+    request: TokenRequest,
+    trust: Trust,
+    store: Arc<dyn TokenStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared")
+            .field("profile", &self.profile)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Prepared {
+    /// Returns a token that the store has at hand and that needs no attention: without waiting
+    /// and without a runtime.
+    pub fn peek(&self, min_ttl: MinTtl) -> Option<Granted> {
+        let now = self.clock.now();
+        let moment = Moment { now, began: now, jitter: jitter(), known: None };
+        let record = source::peek(&*self.store, &self.request.key(), min_ttl, moment)?;
+        let reason = record.reason.unwrap_or(Reason::Cold);
+        Some(Granted { token: record.token?, source: Source::Store, reason })
+    }
+
+    /// Adds what is needed to ask the issuer.
+    ///
+    /// # Errors
+    ///
+    /// `config.*`: the issuer can't be asked as configured.
+    pub fn open(self, style: Style) -> Result<Opened, Error> {
+        let labels = self.labels();
+        let Self { profile, client_id, client_secret, place, warnings, .. } = self;
+        let http = Arc::new(ReqwestClient::new(self.trust.config()));
+        let effects = Effects { clock: self.clock, http, jitter };
+        let issuer = ClientCredentials::new(ClientCredentialsParts {
+            request: self.request.clone(),
+            secret: SecretString::from(client_secret.expose()),
+            auth: profile.client_auth,
+            dialect: profile.dialect,
+            max_ttl: profile.max_ttl,
+            assume_ttl: profile.assume_ttl,
+            revocation: profile.revocation(),
+            token_hosts: profile.token_hosts.clone(),
+            effects: effects.clone(),
+        })?;
+        let source = Cached::new(CachedParts {
+            request: self.request,
+            store: self.store,
+            issuer: Arc::new(issuer),
+            effects,
+            style,
+            labels,
+        });
+        Ok(Opened { source, profile, client_id, client_secret, place, warnings })
+    }
+
+    fn labels(&self) -> Labels {
+        Labels {
+            client: format!("client {}", short(&self.client_id)),
+            client_from: self.profile.client_id.variable().map(str::to_owned),
+            rejected_hint: Some(self.profile.rejected_hint()),
+            lifetime_hint: Some(self.profile.lifetime_hint().to_owned()),
+            fresh_hint: Some("daypass token --fresh".to_owned()),
+        }
+    }
 }
 
 /// The first characters of a client id: enough to tell one from another in a message.
@@ -238,11 +263,12 @@ pub(crate) fn short(client_id: &str) -> String {
     format!("{first}...")
 }
 
-/// A number in `0.0..1.0` from the operating system. Spreads load; is no secret.
+/// A number in `0.0..1.0` from the operating system. It spreads load and is no secret: the
+/// cryptography library's generator would have to be started for it, also for a hit.
 fn jitter() -> f64 {
     let mut bytes = [0; 4];
-    match crate::crypto::SealingKey::random(&mut bytes) {
-        Ok(()) => f64::from(u32::from_ne_bytes(bytes)) / (f64::from(u32::MAX) + 1.0),
-        Err(_) => 0.5,
+    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::NONBLOCK) {
+        Ok(4) => f64::from(u32::from_ne_bytes(bytes)) / (f64::from(u32::MAX) + 1.0),
+        _ => 0.5,
     }
 }

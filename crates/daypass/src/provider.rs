@@ -59,7 +59,7 @@ impl Preset {
 
     /// Returns the preset for a profile that names none.
     pub(crate) const fn generic() -> Self {
-        let [_, generic] = PRESETS;
+        let [.., generic] = PRESETS;
         generic
     }
 

@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub(crate) use cached::peek;
 pub use cached::{Cached, CachedParts, Style};
+pub(crate) use judge::Moment;
 pub use report::Labels;
 pub use slot::TokenRef;
 

@@ -192,6 +192,7 @@ impl World {
             style,
             labels: Labels {
                 client: "client sandbox".into(),
+                client_from: None,
                 rejected_hint: Some("is the secret right?".into()),
                 lifetime_hint: Some("the client's settings decide".into()),
                 fresh_hint: Some("daypass token --fresh".into()),

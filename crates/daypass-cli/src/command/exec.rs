@@ -25,13 +25,16 @@ pub(crate) fn run(context: &Context, args: &Exec) -> Result<ExitCode, Failure> {
     })?;
     let wanted = wanted(&args.profiles).map_err(failed)?;
     let passes = passes(context, args, &wanted).map_err(failed)?;
+    let files = context.opening(None).files().map_err(failed)?;
     let opened: Vec<_> = passes.iter().map(|pass| &pass.opened).collect();
 
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().envs(scrub::environment(&context.env, &opened));
+    command.args(arguments).env_clear().envs(scrub::environment(&context.env, &files, &opened));
     for pass in &passes {
         command.env(&pass.variable, pass.granted.token.access_token().secret());
     }
+    // A signal that somebody blocked here would never reach the command. The kernel takes any mask.
+    let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
     // On success nothing of this process stays, and nothing below is reached.
     let error = command.exec();
     Err(cannot_run(program, &error))
@@ -90,7 +93,12 @@ fn passes(context: &Context, args: &Exec, wanted: &[Wanted<'_>]) -> Result<Vec<P
                 mask::write_masks(&mut io::stderr().lock(), granted.token.access_token().secret());
         }
         if context.tells() {
-            report::line(&emit::summary(&opened, &granted, SystemClock.now()));
+            report::line(&emit::summary(
+                &opened.profile,
+                &opened.client_id,
+                &granted,
+                SystemClock.now(),
+            ));
         }
         passes.push(Pass { opened, granted, variable });
     }
@@ -106,7 +114,7 @@ fn cannot_run(program: &OsString, error: &io::Error) -> Failure {
         }
         _ => (CANNOT_RUN, "may it be executed?"),
     };
-    let error = Error::new(Code::Usage, format!("{shown} cannot be run: {}", error.kind()));
+    let error = Error::new(Code::Usage, format!("{shown} cannot be run: {}", report::why(error)));
     Failure { error: error.with_hint(hint), exit_code }
 }
 

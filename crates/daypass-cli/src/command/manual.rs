@@ -28,6 +28,9 @@ pub(crate) fn man(cli: Command, folder: Option<&Path>) -> Result<(), Error> {
 }
 
 fn failed(what: &str, error: &std::io::Error) -> Error {
-    Error::new(Code::StoreFailed, format!("{what} cannot be written: {}", error.kind()))
-        .with_hint("check that the folder exists, is yours and has space left")
+    Error::new(
+        Code::StoreFailed,
+        format!("{what} cannot be written: {}", crate::report::why(error)),
+    )
+    .with_hint("check that the folder exists, is yours and has space left")
 }

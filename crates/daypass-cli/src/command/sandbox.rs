@@ -75,8 +75,9 @@ pub(crate) fn run(_: &Context, args: Sandbox) -> Result<(), Error> {
             Error::new(Code::Usage, format!("the sandbox cannot listen: {error}"))
                 .with_hint("is the port taken? --port 0 takes a free one")
         })?;
+        let stopped = stop_signal()?;
         to_stdout(introduction(&server.url(), &args.client_id).as_bytes())?;
-        stop_signal().await?;
+        stopped.await;
         server.shutdown().await;
         Ok(())
     })
@@ -92,16 +93,18 @@ fn introduction(url: &str, client_id: &str) -> String {
     )
 }
 
-async fn stop_signal() -> Result<(), Error> {
+/// Catches the signals from now on; what it returns waits for one.
+fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
     use tokio::signal::unix::{SignalKind, signal};
     let failed = |error: std::io::Error| {
         Error::new(Code::Internal, format!("signals cannot be waited for: {}", error.kind()))
     };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }

@@ -19,6 +19,8 @@ const MAX_STDIN: u64 = 128 * 1024;
 
 pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
     refuse_agent(context)?;
+    // What cannot be handed out is not asked for.
+    emit::destination(context, args.format, args.out.as_deref())?;
     let refused = if args.reject { Some(refused_token()?) } else { None };
     let opened = context.open(args.profile.as_deref())?;
     let min_ttl = args.min_ttl.or(opened.profile.min_ttl);
@@ -29,12 +31,22 @@ pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
     };
     let granted = block_on(fetch(&opened, want, refused))?;
     if emit::hides_token(args.format, args.out.as_deref(), args.show) {
-        report::line(&emit::summary(&opened, &granted, SystemClock.now()));
+        report::line(&emit::summary(
+            &opened.profile,
+            &opened.client_id,
+            &granted,
+            SystemClock.now(),
+        ));
         report::line("stdout is a terminal, so the token itself is not printed; --show prints it");
         return Ok(());
     }
-    let format = args.format;
-    let handout = Handout { opened: &opened, granted: &granted, format, out: args.out.as_deref() };
+    let handout = Handout {
+        profile: &opened.profile,
+        client_id: &opened.client_id,
+        granted: &granted,
+        format: args.format,
+        out: args.out.as_deref(),
+    };
     emit::hand_out(context, &handout)
 }
 

@@ -49,6 +49,35 @@ pub(crate) fn address(typed: &str) -> Result<Url, Wrong> {
     Ok(url)
 }
 
+/// Whether an address is so plain that [`address`] and [`token_endpoint`] have nothing to say
+/// about it: a hit on the cache need not start the URL parser.
+pub(crate) fn is_plain(typed: &str) -> bool {
+    let (rest, local) =
+        match (typed.strip_prefix("https://"), typed.strip_prefix("http://127.0.0.1")) {
+            (Some(rest), _) => (rest, false),
+            (None, Some(rest)) => (rest, true),
+            (None, None) => return false,
+        };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+    let name = |byte: u8| byte.is_ascii_lowercase() || byte == b'-' || byte == b'.';
+    let plain_host = host.bytes().all(name)
+        && !host
+            .split('.')
+            .any(|label| label.is_empty() || label.starts_with('-') || label.contains("--"));
+    let plain_port = match port.strip_prefix(':') {
+        Some(digits) => {
+            digits.starts_with(|c: char| ('1'..='9').contains(&c)) && digits.parse::<u16>().is_ok()
+        }
+        None => true,
+    };
+    let plain_path = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b));
+    let known_wrong = Preset::all()
+        .filter_map(|preset| preset.text("no_such_path"))
+        .any(|wrong| path.trim_end_matches('/') == wrong);
+    (if local { host.is_empty() } else { plain_host }) && plain_port && plain_path && !known_wrong
+}
+
 /// Checks the address of a proxy, which may be plain http anywhere: https goes through it as it is.
 pub(crate) fn proxy(typed: &str) -> Result<Url, Wrong> {
     url(typed)
@@ -93,7 +122,12 @@ pub(crate) fn host(url: &Url) -> Option<String> {
 /// Checks one entry of `hosts` or `token_hosts`: a host, with a port where it is not the usual one.
 pub(crate) fn host_entry(typed: &str) -> Result<String, Wrong> {
     let wrong = || {
-        Wrong::new(format!("\"{}\" is not a host", printable(typed)))
+        // What stands before an `@` may be a password.
+        let shown = match typed.contains('@') {
+            true => "a name with a user".to_owned(),
+            false => format!("\"{}\"", printable(typed)),
+        };
+        Wrong::new(format!("{shown} is not a host"))
             .with_hint("write api.example.com, or api.example.com:8443; no scheme, path or *")
     };
     if typed.contains(['/', '?', '#', '@', '\\', '*', '%']) || typed.contains(char::is_whitespace) {

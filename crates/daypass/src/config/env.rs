@@ -19,17 +19,15 @@ use crate::{Code, Error};
 /// ```
 #[derive(Clone, Default)]
 pub struct Env {
-    /// Sorted by name; of a name that stands twice, the first, as `getenv` does.
+    /// As given; of a name that stands twice, the first counts, as for `getenv`. Not sorted: most
+    /// processes look for a few names once, and end.
     vars: Vec<(OsString, OsString)>,
 }
 
 impl Env {
     /// Takes the environment as the operating system gives it.
     pub fn from_os(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let mut vars: Vec<_> = vars.into_iter().collect();
-        vars.sort_by(|(a, _), (b, _)| a.cmp(b));
-        vars.dedup_by(|(later, _), (first, _)| later == first);
-        Self { vars }
+        Self { vars: vars.into_iter().collect() }
     }
 
     /// Makes an environment from text.
@@ -48,9 +46,8 @@ impl Env {
 
     /// Returns a variable's value as it is.
     pub fn var_os(&self, name: &str) -> Option<&OsStr> {
-        let name = OsStr::new(name);
-        let index = self.vars.binary_search_by(|(other, _)| other.as_os_str().cmp(name)).ok()?;
-        self.vars.get(index).map(|(_, value)| value.as_os_str())
+        let found = self.vars.iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| value.as_os_str())
     }
 
     /// Returns the value of the first of two spellings that is set and not empty.
@@ -71,7 +68,11 @@ impl Env {
 
     /// Returns all names and values, sorted by name: what a child's environment is made from.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+        let mut vars: Vec<_> =
+            self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())).collect();
+        vars.sort_by_key(|(name, _)| *name);
+        vars.dedup_by_key(|(name, _)| *name);
+        vars.into_iter()
     }
 }
 

@@ -183,9 +183,11 @@ impl<'e> Resolving<'_, 'e> {
         }
         let variable = self.spelling.and_then(|spelling| spelling.token_url);
         if let Some((name, url)) = variable.and_then(|v| Some((v.name, v.filled()?))) {
-            let checked =
-                check::address(url).and_then(|url| check::token_endpoint(&url, self.provider));
-            checked.map_err(|wrong| at_variable(name, wrong))?;
+            if !check::is_plain(url) {
+                let checked =
+                    check::address(url).and_then(|url| check::token_endpoint(&url, self.provider));
+                checked.map_err(|wrong| at_variable(name, wrong))?;
+            }
             return Ok(Endpoint::TokenUrl(url.to_owned()));
         }
         Err(self.endpoint_missing(variable))

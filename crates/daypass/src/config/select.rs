@@ -92,7 +92,7 @@ fn unknown(files: &[ConfigFile], env: &Env, name: &str, prefix: &str) -> Error {
     let near = suggest::nearest(name, known.chain(Preset::all().map(|preset| preset.profile())));
     let near = near.map(|near| format!("did you mean \"{near}\"? ")).unwrap_or_default();
     let list = match names.as_slice() {
-        [] => "there are none: daypass init writes a file".to_owned(),
+        [] => "there are none: set the variables of one, or write a daypass.toml".to_owned(),
         names => format!("there are: {}", names.join(", ")),
     };
     let message = format!("{prefix}no profile \"{}\"", printable(name));
@@ -140,8 +140,7 @@ fn nothing(files: &[ConfigFile]) -> Error {
             Code::ConfigNoProfile,
             "no profile is named, and neither a file nor the environment has one".to_owned(),
             "set GC_CLIENT_ID, GC_CLIENT_SECRET and GC_REGION (Genesys Cloud) or OAUTH2_TOKEN_URL, \
-             OAUTH2_CLIENT_ID and OAUTH2_CLIENT_SECRET (any issuer); daypass init writes a file; \
-             daypass demo shows it all without an account"
+             OAUTH2_CLIENT_ID and OAUTH2_CLIENT_SECRET (any issuer); daypass demo shows it all without an account"
                 .to_owned(),
         ),
     }

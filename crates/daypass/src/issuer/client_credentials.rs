@@ -217,7 +217,10 @@ async fn within<T>(
     attempt: impl Future<Output = Result<T, IssuerError>>,
 ) -> Result<T, IssuerError> {
     tokio::time::timeout(timeout, attempt).await.unwrap_or_else(|_| {
-        let text = format!("no complete answer within {} s", timeout.as_secs_f64());
+        let text = format!(
+            "no complete answer within {} s",
+            (timeout.as_secs_f64() * 10.0).round() / 10.0
+        );
         Err(IssuerError::without_answer(IssuerErrorClass::Transient, text))
     })
 }

@@ -5,6 +5,7 @@
 //! nothing about the client: that is `client_auth`. What a token endpoint says is outside text:
 //! it is shown through `printable`, and not at all where it repeats a secret.
 
+mod hidden;
 mod json;
 mod refusal;
 mod success;
@@ -19,11 +20,12 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use url::Url;
 use zeroize::Zeroizing;
 
+pub(crate) use self::hidden::Hidden;
 pub(super) use self::json::{Object, object};
 pub(crate) use self::refusal::refusal;
 pub(crate) use self::success::decode;
 use super::IssuerError;
-use crate::{Dialect, Timestamp, printable};
+use crate::{Dialect, Timestamp};
 
 /// How daypass names itself to servers.
 pub(crate) const AGENT: &str = concat!("daypass/", env!("CARGO_PKG_VERSION"));
@@ -127,36 +129,6 @@ pub(crate) struct Rules {
     pub(crate) max_ttl: Option<Duration>,
     /// The lifetime of a token whose lifetime nobody states.
     pub(crate) assume_ttl: Duration,
-}
-
-/// Texts that no message may repeat.
-#[derive(Clone, Default)]
-pub(crate) struct Hidden(Vec<Zeroizing<String>>);
-
-impl Hidden {
-    /// Adds a text, also in the form in which it stands in a form.
-    pub(super) fn hide(&mut self, secret: &str) {
-        if secret.is_empty() {
-            return;
-        }
-        let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        if encoded != secret {
-            self.0.push(Zeroizing::new(encoded));
-        }
-        self.0.push(Zeroizing::new(secret.to_owned()));
-    }
-
-    /// Returns outside text as it may be shown.
-    pub(crate) fn shown(&self, text: &str) -> String {
-        let repeats = |secret: &Zeroizing<String>| {
-            let mut parts = text.as_bytes().windows(secret.len());
-            parts.any(|part| part.eq_ignore_ascii_case(secret.as_bytes()))
-        };
-        if self.0.iter().any(repeats) {
-            return "(not shown: it repeats a secret)".to_owned();
-        }
-        printable(text)
-    }
 }
 
 #[cfg(test)]

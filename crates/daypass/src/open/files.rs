@@ -9,6 +9,7 @@ use rustix::fs::OFlags;
 
 use super::Opening;
 use super::place::absolute;
+use super::values::why;
 use crate::{
     Code, ConfigFile, Env, Error, FileFacts, MAX_FOUND_FILE, Origin, TrustList, printable,
 };
@@ -22,7 +23,7 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// own.
 pub(super) fn read_all(opening: &Opening<'_>) -> Result<Vec<ConfigFile>, Error> {
     let folder = config_folder(opening.env);
-    let trusted = folder.as_deref().map(trust_list).unwrap_or_default();
+    let trusts = |text: &Text| text.is_in(&folder.as_deref().map(trust_list).unwrap_or_default());
     let mut files = Vec::new();
     let named = opening.config.map(Path::to_path_buf).or_else(|| {
         let named = opening.env.var_os("DAYPASS_CONFIG").filter(|path| !path.is_empty());
@@ -32,15 +33,15 @@ pub(super) fn read_all(opening: &Opening<'_>) -> Result<Vec<ConfigFile>, Error> 
         (Some(path), directory) => {
             let path = directory.map_or_else(|| path.clone(), |directory| directory.join(path));
             let read = Text::read(&path, MAX_FILE, OFlags::empty());
-            let text = read.map_err(|error| unreadable(&path, &error))?;
-            let origin = Origin::Named { trusted: text.is_in(&trusted) };
+            let text = read.map_err(|error| missing(&path, &error))?;
+            let origin = Origin::Named { trusted: trusts(&text) };
             files.push(text.parse(origin)?);
         }
         (None, Some(directory)) => {
             let path = directory.join(NAME);
             match Text::read(&path, MAX_FOUND_FILE, OFlags::NOFOLLOW) {
                 Ok(text) => {
-                    let origin = Origin::Found { trusted: text.is_in(&trusted) };
+                    let origin = Origin::Found { trusted: trusts(&text) };
                     files.push(text.parse(origin)?);
                 }
                 Err(error) if is_absent(&error) => {}
@@ -49,7 +50,7 @@ pub(super) fn read_all(opening: &Opening<'_>) -> Result<Vec<ConfigFile>, Error> 
         }
         (None, None) => {}
     }
-    if let Some(path) = folder.map(|folder| folder.join(NAME)) {
+    if let Some(path) = folder.as_ref().map(|folder| folder.join(NAME)) {
         match Text::read(&path, MAX_FILE, OFlags::empty()) {
             Ok(text) => files.push(text.parse(Origin::Yours)?),
             Err(error) if is_absent(&error) => {}
@@ -83,14 +84,18 @@ pub fn trust_file(env: &Env, path: &Path) -> Result<PathBuf, Error> {
         Error::new(Code::ConfigUnreadable, "there is no configuration folder: HOME is not set")
             .with_hint("set HOME or XDG_CONFIG_HOME")
     })?;
-    let text = Text::read(path, MAX_FOUND_FILE, OFlags::empty())
-        .map_err(|error| unreadable(path, &error))?;
-    let absolute = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
+    let text =
+        Text::read(path, MAX_FOUND_FILE, OFlags::empty()).map_err(|error| missing(path, &error))?;
+    let absolute = fs::canonicalize(path).map_err(|error| missing(path, &error))?;
     let name = absolute.to_string_lossy().into_owned();
     text.parse(Origin::Found { trusted: true })?;
     let mut list = trust_list(&folder);
     list.add(&name, &text.bytes)?;
-    write_list(&folder, &list).map_err(|error| unreadable(&folder.join("trusted"), &error))?;
+    write_list(&folder, &list).map_err(|error| {
+        let shown = printable(&folder.join("trusted").to_string_lossy());
+        Error::new(Code::ConfigUnreadable, format!("{shown} cannot be written: {}", why(&error)))
+            .with_hint("the list of trusted files is kept there: is the folder yours?")
+    })?;
     Ok(absolute)
 }
 
@@ -156,13 +161,20 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
+/// A file that the user named cannot be read.
+fn missing(path: &Path, error: &io::Error) -> Error {
+    let shown = printable(&path.to_string_lossy());
+    Error::new(Code::ConfigUnreadable, format!("{shown} cannot be read: {}", why(error)))
+        .with_hint("does it exist, and may this user read it?")
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> Error {
     let shown = printable(&path.to_string_lossy());
     let symlink = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
     let (code, why) = if symlink {
         (Code::ConfigUnsafeFile, "it is a symbolic link".to_owned())
     } else {
-        (Code::ConfigUnreadable, error.kind().to_string())
+        (Code::ConfigUnreadable, why(error))
     };
     Error::new(code, format!("{shown} cannot be used: {why}"))
         .with_hint(format!("name it with --config {shown}, or remove it"))

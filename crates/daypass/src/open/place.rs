@@ -17,11 +17,14 @@ pub enum StorePlace {
     Memory,
 }
 
+/// The variable that names the folder.
+const NAMED: &str = "DAYPASS_CACHE_DIR";
+
 /// Variables by which CI systems tell a folder that lives as long as the job.
 const JOB_FOLDERS: &[&str] = &["RUNNER_TEMP", "AGENT_TEMPDIRECTORY", "WORKSPACE_TMP"];
 
 pub(super) fn choose(env: &Env) -> StorePlace {
-    if let Some(named) = absolute(env, "DAYPASS_CACHE_DIR") {
+    if let Some(named) = absolute(env, NAMED) {
         return StorePlace::Named(named);
     }
     if env.var("CI").is_some_and(|ci| !ci.is_empty() && ci != "false")
@@ -37,6 +40,18 @@ pub(super) fn choose(env: &Env) -> StorePlace {
 /// The folder that a variable names; a relative one would depend on where a step runs.
 pub(super) fn absolute(env: &Env, name: &str) -> Option<PathBuf> {
     env.var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+/// Refuses a relative `DAYPASS_CACHE_DIR`: it would name another folder in every step.
+pub(super) fn check(env: &Env) -> Result<(), Error> {
+    match env.var_os(NAMED).map(Path::new) {
+        Some(path) if !path.is_absolute() && !path.as_os_str().is_empty() => {
+            let shown = printable(&path.to_string_lossy());
+            Err(Error::new(Code::StoreFailed, format!("{NAMED} is not an absolute path: {shown}"))
+                .with_hint(format!("each step may run elsewhere: {NAMED}=$PWD/{shown}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A folder that was asked for by name cannot be used.

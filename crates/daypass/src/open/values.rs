@@ -19,11 +19,19 @@ pub(super) fn read(value: External<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
     }
 }
 
+/// Says what the system said.
+pub(super) fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "not found".to_owned(),
+        kind => kind.to_string(),
+    }
+}
+
 /// Reads a file. It may be a link and readable by a group: Kubernetes and Docker make them so.
 pub(super) fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let shown = printable(&path.to_string_lossy());
     let failed = |error: io::Error| {
-        Error::new(Code::ConfigUnreadable, format!("{shown} cannot be read: {}", error.kind()))
+        Error::new(Code::ConfigUnreadable, format!("{shown} cannot be read: {}", why(&error)))
             .with_hint("does it exist, and may this user read it?")
     };
     let file = File::open(path).map_err(failed)?;
@@ -45,7 +53,7 @@ fn run(argv: &[String]) -> Result<Zeroizing<Vec<u8>>, Error> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|error| failed(format!("cannot be run: {}", error.kind())))?;
+        .map_err(|error| failed(format!("cannot be run: {}", why(&error))))?;
     let mut child = child;
     let output = child.stdout.take().map(limited).transpose();
     if output.is_err() {
@@ -99,7 +107,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_is_named() {
         let error = read(External::File(Path::new("/nonexistent/secret"))).unwrap_err();
-        assert_eq!(error.message(), "/nonexistent/secret cannot be read: entity not found");
+        assert_eq!(error.message(), "/nonexistent/secret cannot be read: not found");
         assert_eq!(error.code(), Code::ConfigUnreadable);
         assert!(read(External::File(Path::new("/dev/zero"))).is_err());
         assert!(read(External::File(Path::new("/"))).is_err());

@@ -76,7 +76,7 @@ pub(super) fn text(section: &'static str, key: &str) -> Option<&'static str> {
 /// Returns the items of a list; nothing if there is no such list.
 pub(super) fn list(section: &'static str, key: &str) -> impl Iterator<Item = &'static str> {
     let items = raw(section, key).and_then(|value| value.strip_prefix('[')?.strip_suffix(']'));
-    items.unwrap_or_default().split(", ").filter_map(unquoted)
+    items.unwrap_or_default().split(',').map(str::trim).filter_map(unquoted)
 }
 
 #[cfg(test)]

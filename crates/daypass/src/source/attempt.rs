@@ -157,10 +157,11 @@ async fn landed(
     if gained {
         record.reason = Some(reason);
     }
-    let (lifetime, remaining) = (token.lifetime(), inner.remaining(&token));
+    // A new token's life counts from when it was asked for: what passed since may be its own.
+    let lives = if gained { token.lifetime() } else { inner.remaining(&token) };
     record.token = Some(token);
     let wanted = match mission.ask.min_ttl {
-        MinTtl::Required(wanted) if wanted > remaining => Some(wanted),
+        MinTtl::Required(wanted) if wanted > lives => Some(wanted),
         _ => None,
     };
     record.retry = match (gained, wanted) {
@@ -170,9 +171,7 @@ async fn landed(
     let granted = inner.grant(&record, Source::Issuer);
     finish(inner, lease, Some(record)).await;
     match (wanted, granted) {
-        (Some(wanted), _) => {
-            Err(inner.labels.too_short(wanted, if gained { lifetime } else { remaining }))
-        }
+        (Some(wanted), _) => Err(inner.labels.too_short(wanted, lives)),
         (None, Some(granted)) if granted.token.remaining(now).is_zero() => {
             Err(inner.labels.born_dead(inner.issuer.host()))
         }

@@ -17,8 +17,8 @@ use super::{Fresh, MinTtl, TokenSource, Want};
 use crate::issuer::Issuer;
 use crate::store::{EventKind, Lease, Peek, Record, StoreError, TokenStore};
 use crate::{
-    AccessToken, CacheKey, Effects, Error, Fingerprint, Granted, Reason, Source, Timestamp, Token,
-    TokenRequest,
+    AccessToken, CacheKey, Code, Effects, Error, Fingerprint, Granted, Reason, Source, Timestamp,
+    Token, TokenRequest,
 };
 
 /// How long a one-shot process waits for an early refresh before it hands out what it has.
@@ -106,16 +106,9 @@ impl Cached {
     /// Returns a token that the store has at hand and that needs no attention: without waiting
     /// and without a runtime. `None` means: call [`TokenSource::token`].
     pub fn peek(&self, min_ttl: MinTtl) -> Option<Granted> {
-        let Peek::Known(Some(record)) = self.inner.store.peek(&self.inner.key) else { return None };
-        let ask = Ask { min_ttl, force: false, refresh: true, refused: None };
-        match judge(&record, &ask, self.inner.moment()) {
-            Verdict::Serve(Concern::None) => {
-                let granted = self.inner.grant(&record, Source::Store)?;
-                self.inner.store.count(&self.inner.key, Source::Store);
-                Some(granted)
-            }
-            _ => None,
-        }
+        let inner = &self.inner;
+        let record = peek(&*inner.store, &inner.key, min_ttl, inner.moment())?;
+        inner.grant(&record, Source::Store)
     }
 
     /// Returns the record as the store has it.
@@ -162,7 +155,7 @@ impl Cached {
     pub async fn revoke(&self, timeout: Duration) -> Result<bool, Error> {
         let inner = &self.inner;
         let store_failed = |error: StoreError| {
-            Error::new(crate::Code::StoreFailed, format!("the cache cannot be used: {error}"))
+            Error::new(Code::StoreFailed, format!("the cache cannot be used: {error}"))
         };
         let record = inner.store.load(&inner.key).await.map_err(store_failed)?;
         let cached = record.and_then(|record| record.token).or_else(|| inner.slot.token());
@@ -170,7 +163,16 @@ impl Cached {
             return Ok(false);
         };
         let revoked = inner.issuer.revoke(&token, timeout).await;
-        revoked.map_err(|error| inner.labels.issuer_error(inner.issuer.host(), &error))?;
+        revoked.map_err(|error| {
+            let error = inner.labels.issuer_error(inner.issuer.host(), &error);
+            match error.code() {
+                Code::IssuerUnavailable => error.with_hint(
+                    "the token is still cached and valid; check the network and the issuer, then \
+                     try again",
+                ),
+                _ => error,
+            }
+        })?;
         inner.slot.clear();
         let now = inner.effects.clock.now();
         inner
@@ -229,6 +231,22 @@ impl Cached {
             }
         }
     }
+}
+
+/// Returns the store's record if its token can be handed out as it is, and counts that.
+pub(crate) fn peek(
+    store: &dyn TokenStore,
+    key: &CacheKey,
+    min_ttl: MinTtl,
+    moment: Moment,
+) -> Option<Box<Record>> {
+    let Peek::Known(Some(record)) = store.peek(key) else { return None };
+    let ask = Ask { min_ttl, force: false, refresh: true, refused: None };
+    let usable = judge(&record, &ask, moment) == Verdict::Serve(Concern::None);
+    usable.then(|| {
+        store.count(key, Source::Store);
+        record
+    })
 }
 
 #[async_trait]

@@ -37,23 +37,23 @@ impl Ask {
 
 /// What surrounds a judgement.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    pub(super) now: Timestamp,
+pub(crate) struct Moment {
+    pub(crate) now: Timestamp,
     /// When this source was opened: a forced token must have come later.
-    pub(super) began: Timestamp,
+    pub(crate) began: Timestamp,
     /// This consumer's share of the early-refresh margin, in `0.0..1.0`.
-    pub(super) jitter: f64,
+    pub(crate) jitter: f64,
     /// The token in memory.
-    pub(super) known: Option<Known>,
+    pub(crate) known: Option<Known>,
 }
 
 /// How long a token that is in memory still lives, by the clock that never jumps back.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
-    pub(super) fingerprint: Fingerprint,
+pub(crate) struct Known {
+    pub(crate) fingerprint: Fingerprint,
     /// Some issuers hand out the same text again, and it lives on.
-    pub(super) sent_at: Timestamp,
-    pub(super) remaining: Duration,
+    pub(crate) sent_at: Timestamp,
+    pub(crate) remaining: Duration,
 }
 
 impl Known {

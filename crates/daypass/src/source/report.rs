@@ -9,8 +9,10 @@ use crate::{Code, Error};
 /// What messages say about a source: never a secret.
 #[derive(Clone, Debug, Default)]
 pub struct Labels {
-    /// The client as a message names it, such as ``client 1f2e... (GC_CLIENT_ID)``.
+    /// The client as a message names it, such as `client 1f2e...`.
     pub client: String,
+    /// The variable that names it, such as `GC_CLIENT_ID`, for when it may be the wrong one.
+    pub client_from: Option<String>,
     /// What to do about `invalid_client`.
     pub rejected_hint: Option<String>,
     /// What to do about tokens that live too short.
@@ -22,7 +24,7 @@ pub struct Labels {
 impl Labels {
     /// The issuer refused, or could not be asked.
     pub(super) fn issuer_error(&self, host: &str, error: &IssuerError) -> Error {
-        let client = &self.client;
+        let client = &self.client_and_variable();
         match error.class {
             IssuerErrorClass::Rejected if error.status.is_none() => Error::new(
                 Code::IssuerRejected,
@@ -50,6 +52,13 @@ impl Labels {
                 format!("{host} gave no usable answer for {client}: {}", described(error)),
             )
             .with_hint("nothing valid is cached; check the network and the issuer, then try again"),
+        }
+    }
+
+    fn client_and_variable(&self) -> String {
+        match &self.client_from {
+            Some(variable) => format!("{} ({variable})", self.client),
+            None => self.client.clone(),
         }
     }
 
@@ -86,7 +95,7 @@ impl Labels {
             format!(
                 "the same refusal as {} ago, {what} for {}; the issuer is not asked again for {}",
                 seconds(ago),
-                self.client,
+                self.client_and_variable(),
                 seconds(left)
             ),
         )
@@ -176,7 +185,7 @@ fn seconds(duration: Duration) -> String {
 pub(crate) fn span(duration: Duration) -> String {
     match duration.as_secs() {
         0 => format!("{}ms", duration.as_millis()),
-        s if s % 3600 == 0 => format!("{}h", s / 3600),
+        s if s >= 3600 && s % 3600 < 60 => format!("{}h", s / 3600),
         s if s >= 3600 => format!("{}h{}m", s / 3600, s % 3600 / 60),
         s if s >= 120 => format!("{}m", s / 60),
         s => format!("{s}s"),

@@ -423,6 +423,15 @@ async fn a_min_ttl_that_no_token_reaches_is_an_error_after_one_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_min_ttl_of_the_whole_lifetime_is_met_by_a_new_token() {
+    let world = World::new();
+    let whole = want(MinTtl::Required(s(3600)));
+    for n in 1..3 {
+        assert_eq!(text(&world.step().token(whole).await.unwrap()), format!("token-{n}"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_required_min_ttl_fetches_and_never_settles_for_less() {
     let world = World::new();
     world.step().token(Want::default()).await.unwrap();

@@ -24,7 +24,7 @@ use self::folder::Folder;
 use self::lease::FileLease;
 use self::lock::Locks;
 use self::names::Name;
-use super::envelope::Kind;
+use super::envelope::{Kind, Unsealed};
 use super::{Fence, Lease, MAX_RECORD, Peek, Record, Sealer, StoreError, TokenStore};
 use crate::{CacheKey, Clock, Source};
 
@@ -84,17 +84,21 @@ pub(crate) fn has_family(folder: &Path, family: [u8; 8]) -> bool {
 
 impl Inner {
     /// Reads a record, without what was counted since it was written. One that does not open is
-    /// none.
+    /// none, with a warning.
     fn record(&self, key: &CacheKey) -> Result<Option<Record>, StoreError> {
-        let sealed = self.locks.folder.read(&Name::Record(*key), MAX_RECORD)?;
-        let Some(sealed) = sealed else { return Ok(None) };
-        match self.sealer.open(key, Kind::RECORD, sealed) {
-            Ok(record) => Ok(Some(record)),
+        Ok(self.read(key)?.and_then(|record| match record {
+            Ok(record) => Some(record),
             Err(reason) => {
                 tracing::warn!(%reason, "a record in the cache folder does not open");
-                Ok(None)
+                None
             }
-        }
+        }))
+    }
+
+    /// Reads a record that may be another credential's.
+    fn read(&self, key: &CacheKey) -> Result<Option<Result<Record, Unsealed>>, StoreError> {
+        let sealed = self.locks.folder.read(&Name::Record(*key), MAX_RECORD)?;
+        Ok(sealed.map(|sealed| self.sealer.open(key, Kind::RECORD, sealed)))
     }
 }
 

@@ -133,4 +133,42 @@ proptest! {
             prop_assert!(host == "localhost" || host == "[::1]" || host.starts_with("127."));
         }
     }
+
+    #[test]
+    fn what_is_plain_is_an_address_that_nothing_is_wrong_with(
+        scheme in "https://|http://127\\.0\\.0\\.1|http://localhost|HTTPS://",
+        rest in "[a-z0-9.:@/#?%_~-]{0,24}"
+    ) {
+        let typed = format!("{scheme}{rest}");
+        if is_plain(&typed) {
+            let url = address(&typed);
+            prop_assert!(url.is_ok(), "{typed}: {url:?}");
+            prop_assert_eq!(token_endpoint(&url.unwrap(), Preset::named("genesys-cloud")), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn the_usual_token_endpoints_are_plain() {
+    for typed in [
+        "https://auth.example.com/oauth/token",
+        "https://login.mypurecloud.ie/oauth/token",
+        "https://auth.example.com:8443/realms/x_1/token",
+        "http://127.0.0.1:8089/oauth/token",
+        "http://127.0.0.1:48089/oauth/token",
+    ] {
+        assert!(is_plain(typed), "{typed}");
+    }
+    for typed in [
+        "https://1.2.3.4/",
+        "https://a@b.example/",
+        "http://auth.example.com/token",
+        "https://xn--a.example/",
+        "https://login.mypurecloud.ie/api/v2/oauth/token",
+        "https:///x",
+        "https://a.example:/x",
+        "https://a.example:99999/x",
+    ] {
+        assert!(!is_plain(typed), "{typed}");
+    }
 }

@@ -47,6 +47,14 @@ fn the_example_of_the_documentation_is_read() {
 }
 
 #[test]
+fn every_key_is_documented_in_its_order() {
+    let page = include_str!("../../../../../docs/config.md");
+    let section = page.split("\n## ").find(|text| text.starts_with("Keys of a profile")).unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(rows.collect::<Vec<_>>(), KEYS);
+}
+
+#[test]
 fn every_key_has_a_meaning() {
     let value = |key: &str| match key {
         "provider" => "\"generic\"",

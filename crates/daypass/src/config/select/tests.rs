@@ -131,7 +131,7 @@ fn an_unknown_profile_gets_a_suggestion_and_the_list() {
     "#);
     insta::assert_snapshot!(told(resolve(&[], &Env::default(), Some("x\u{1b}"))), @r#"
     error[config.unknown_profile]: no profile "x\u{1b}"
-      hint: there are none: daypass init writes a file
+      hint: there are none: set the variables of one, or write a daypass.toml
     "#);
     let file = yours(&format!("default = \"b\"\n{}", profile("a")));
     insta::assert_snapshot!(told(resolve(&[file], &Env::default(), None)), @r#"
@@ -144,7 +144,7 @@ fn an_unknown_profile_gets_a_suggestion_and_the_list() {
 fn no_profile_at_all_teaches() {
     insta::assert_snapshot!(told(resolve(&[], &Env::default(), None)), @r"
     error[config.no_profile]: no profile is named, and neither a file nor the environment has one
-      hint: set GC_CLIENT_ID, GC_CLIENT_SECRET and GC_REGION (Genesys Cloud) or OAUTH2_TOKEN_URL, OAUTH2_CLIENT_ID and OAUTH2_CLIENT_SECRET (any issuer); daypass init writes a file; daypass demo shows it all without an account
+      hint: set GC_CLIENT_ID, GC_CLIENT_SECRET and GC_REGION (Genesys Cloud) or OAUTH2_TOKEN_URL, OAUTH2_CLIENT_ID and OAUTH2_CLIENT_SECRET (any issuer); daypass demo shows it all without an account
     ");
     let env = Env::from_pairs([("GC_REGION", "eu-west-1"), ("PATH", "/bin")]);
     assert_eq!(resolve(&[], &env, None).unwrap_err().code(), Code::ConfigNoProfile);

@@ -81,7 +81,7 @@ impl Sweeper<'_> {
     }
 
     fn record(&self, key: &CacheKey) -> Option<Record> {
-        self.inner.record(key).ok().flatten()
+        self.inner.read(key).ok()??.ok()
     }
 
     fn is_dead(&self, record: Option<&Record>) -> bool {

@@ -344,6 +344,8 @@ async fn many_holders_may_hang_one_after_the_other() {
     for _ in 0..10 {
         hung.push(claim(&store, 1).await.unwrap());
         assert!(claim(&store, 1).await.is_none());
+        let temporary = world.files().iter().filter(|name| name.ends_with("tmp")).count();
+        assert_eq!(temporary, 1, "who was passed over can still write");
         tokio::time::advance(LEASE).await;
     }
     let last = claim(&store, 1).await.unwrap();

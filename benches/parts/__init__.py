@@ -1,0 +1,1 @@
+"""What `run` and `startup` are made of."""
