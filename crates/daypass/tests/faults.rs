@@ -165,7 +165,7 @@ async fn what_passes_is_tried_again_until_the_deadline() {
     StallBody
     Slow { chunk: 1, every: 100ms }
     Delay(60s)
-      3 asked: error[issuer.unavailable]: auth.example.com gave no usable answer for client sandbox: no complete answer within 9.45 s
+      3 asked: error[issuer.unavailable]: auth.example.com gave no usable answer for client sandbox: no complete answer within 9.5 s
       hint: nothing valid is cached; check the network and the issuer, then try again
     Truncated { after: 10 }
       16 asked: error[issuer.unavailable]: auth.example.com gave no usable answer for client sandbox: the connection broke: the connection ended too early

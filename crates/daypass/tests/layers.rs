@@ -22,10 +22,11 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("client", &[]),
     ("error", &[]),
     ("printable", &[]),
+    ("forms", &[]),
 ];
 
 /// What every module of the upper layers may name.
-const BELOW: &[&str] = &["request", "token", "error", "client", "printable"];
+const BELOW: &[&str] = &["request", "token", "error", "client", "printable", "forms"];
 
 /// What only these files may name.
 const OWNED: &[(&str, &[&str])] = &[
