@@ -556,6 +556,26 @@ async fn a_folder_that_becomes_unusable_costs_a_warning_and_requests_but_no_toke
     assert_eq!(folder.world.asked(), 3);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_tasks_of_a_process_share_one_request_without_a_usable_store_too() {
+    let folder = Folder::new();
+    let service = folder.service();
+    fs::remove_dir_all(folder.path()).unwrap();
+    fs::write(folder.path(), "not a folder").unwrap();
+    folder.world.sandbox.stand(Endpoint::Token, Fault::Delay(s(1)));
+    let tasks: Vec<_> = (0..1000)
+        .map(|_| {
+            let service = service.clone();
+            tokio::spawn(async move { text(&get(&service).await.unwrap()) })
+        })
+        .collect();
+    let mut texts = BTreeSet::new();
+    for task in tasks {
+        texts.insert(task.await.unwrap());
+    }
+    assert_eq!((texts.len(), folder.world.asked()), (1, 1));
+}
+
 // 16 and 17: rejection; the loops are in `faults.rs`.
 
 #[tokio::test(start_paused = true)]
