@@ -80,6 +80,12 @@ impl Ticks {
         Self(self.0.saturating_add(nanos))
     }
 
+    /// Returns the point `duration` earlier; saturates.
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(nanos))
+    }
+
     /// Returns how long it is from `self` until `later`, or zero when that has passed.
     pub const fn until(self, later: Self) -> Duration {
         Duration::from_nanos(later.0.saturating_sub(self.0))
