@@ -16,6 +16,8 @@ const LIFETIME: Duration = Duration::from_secs(2);
 /// Most who force are killed before they have a token.
 const DELAY: Duration = Duration::from_millis(60);
 const WORKERS: usize = 6;
+/// Several holders may be stopped one after the other, and each may cost a lease of 15 s.
+const PATIENCE: &str = "--timeout=90s";
 /// How late a busy machine may let the reader see what was printed, on top of the tenth of its
 /// lifetime that a token must still have.
 const LATE_READER: i64 = 400;
@@ -93,11 +95,15 @@ impl Scene<'_> {
         while !self.is_over() {
             let client = CLIENTS[dice.below(2)];
             if dice.below(3) == 0 {
-                self.check(client, &self.world.run(client, &["token"]), 0);
+                self.check(client, &self.world.run(client, &["token", PATIENCE]), 0);
                 continue;
             }
             // The others never force: their tokens come to their end.
-            let args: &[&str] = if dice.below(2) == 0 { &["token", "--fresh"] } else { &["token"] };
+            let args: &[&str] = if dice.below(2) == 0 {
+                &["token", PATIENCE, "--fresh"]
+            } else {
+                &["token", PATIENCE]
+            };
             let mut child = self.world.daypass(client, args).spawn().unwrap();
             std::thread::sleep(dice.up_to(Duration::from_millis(90)));
             child.kill().unwrap();
@@ -140,7 +146,8 @@ impl Scene<'_> {
         let mut dice = Dice::new(seed);
         while Counts::of(&self.counts.stops) < self.stops && !self.failed.load(Ordering::Relaxed) {
             let client = CLIENTS[dice.below(2)];
-            let child = self.world.daypass(client, &["token", "--fresh"]).spawn().unwrap();
+            let child =
+                self.world.daypass(client, &["token", PATIENCE, "--fresh"]).spawn().unwrap();
             std::thread::sleep(dice.up_to(Duration::from_millis(120)));
             signal(child.id(), Signal::STOP);
             let began = now_ms();
@@ -167,6 +174,8 @@ impl Scene<'_> {
                 assert_eq!(output.status.code(), Some(3), "{}", said(&output));
                 Counts::add(&self.counts.passed_over);
             } else {
+                let (code, said) = (output.status.code(), said(&output));
+                assert_eq!(code, Some(0), "stopped for {stopped} ms: {said}");
                 self.check(client, &output, stopped);
             }
         }
