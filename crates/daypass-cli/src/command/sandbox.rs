@@ -37,7 +37,7 @@ pub(crate) struct Sandbox {
     /// A scope that the client may ask for; without any, all
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// A fault: [token:|api:]NAME[=VALUE][*TIMES], or JSON
+    /// A fault, such as stall, status=503*3 or api:unauthorized*2; or as JSON
     #[arg(long = "fault", value_name = "FAULT", value_parser = fault)]
     faults: Vec<PlannedFault>,
 }
