@@ -240,13 +240,21 @@ pub(crate) fn run(args: Vec<OsString>, env: Env) -> ExitCode {
     let directory = std::env::current_dir().ok();
     let context = Context { env, directory, config: globals.config, loudness };
     let json = verb.wants_json();
-    match dispatch(&context, verb) {
-        Ok(code) => code,
-        Err(Failure { error, exit_code }) => {
+    dispatch(&context, verb).unwrap_or_else(|Failure { error, exit_code }| {
+        report::error(&error, json);
+        ExitCode::from(exit_code)
+    })
+}
+
+/// Returns the exit code of a command that ended, and tells its error.
+pub(crate) fn ended(result: Result<(), Error>, json: bool) -> ExitCode {
+    result.map_or_else(
+        |error| {
             report::error(&error, json);
-            ExitCode::from(exit_code)
-        }
-    }
+            ExitCode::from(error.code().class().exit_code())
+        },
+        |()| ExitCode::SUCCESS,
+    )
 }
 
 /// An error with the exit code that it leads to.

@@ -1,17 +1,21 @@
 //! The hot path: `daypass token`, from the cache, before the argument parser.
 //!
-//! It knows `token`, one profile, `--format token|header` and `--min-ttl`; whatever else stands
-//! on the command line, and every miss and error, is left to [`crate::cli`], which starts over.
+//! It knows `token`, one profile, `--format token|header` and `--min-ttl`. A miss goes on from what
+//! is prepared by then: two hundred that wait for one token parse no command line either. Whatever
+//! else stands on the command line, and every error before, is left to [`crate::cli`].
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use daypass::{Env, MinTtl, parse_duration};
+use daypass::{Env, parse_duration};
 
+use crate::cli::{self, Color, LogFormat};
+use crate::command::token;
 use crate::context::Context;
 use crate::emit::{self, Handout};
 use crate::format::Format;
+use crate::report;
 
 /// What the hit path understands of a command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +25,8 @@ pub(crate) struct HitArgs<'a> {
     pub(crate) min_ttl: Option<Duration>,
 }
 
-/// Serves the token if the cache has one that needs no attention.
+/// Serves the token from the cache, or from wherever it can be had, if the command line is one
+/// that it knows.
 pub(crate) fn try_serve(args: &[OsString], env: &Env) -> Option<ExitCode> {
     let args = parse(args)?;
     if env.var_os("DAYPASS_AGENT").is_some() || crate::context::on_terminal() {
@@ -32,8 +37,11 @@ pub(crate) fn try_serve(args: &[OsString], env: &Env) -> Option<ExitCode> {
     if !prepared.warnings.is_empty() {
         return None;
     }
-    let min_ttl = args.min_ttl.or(prepared.profile.min_ttl);
-    let granted = prepared.peek(min_ttl.map_or(MinTtl::TOKEN, MinTtl::Required))?;
+    let min_ttl = token::min_ttl(args.min_ttl, &prepared.profile);
+    let Some(granted) = prepared.peek(min_ttl) else {
+        report::log(context.loudness, LogFormat::Text, Color::Auto, env);
+        return Some(cli::ended(token::go_on(&context, prepared, min_ttl, args.format), false));
+    };
     let handout = Handout {
         profile: &prepared.profile,
         client_id: &prepared.client_id,
@@ -41,7 +49,7 @@ pub(crate) fn try_serve(args: &[OsString], env: &Env) -> Option<ExitCode> {
         format: args.format,
         out: None,
     };
-    emit::hand_out(&context, &handout).ok().map(|()| ExitCode::SUCCESS)
+    Some(cli::ended(emit::hand_out(&context, &handout), false))
 }
 
 /// Reads the command line, or leaves it to the argument parser.

@@ -4,7 +4,8 @@ use std::io::{IsTerminal, Read};
 use std::time::Duration;
 
 use daypass::{
-    AccessToken, Clock, Code, Error, Granted, MinTtl, Opened, SystemClock, TokenSource, Want,
+    AccessToken, Clock, Code, Error, Granted, MinTtl, Opened, Prepared, Profile, Style,
+    SystemClock, TokenSource, Want,
 };
 use zeroize::Zeroizing;
 
@@ -12,6 +13,7 @@ use super::{block_on, refuse_agent};
 use crate::cli::Token;
 use crate::context::Context;
 use crate::emit::{self, Handout};
+use crate::format::Format;
 use crate::report;
 
 /// How much of stdin is read for a refused token.
@@ -23,9 +25,8 @@ pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
     emit::destination(context, args.format, args.out.as_deref())?;
     let refused = if args.reject { Some(refused_token()?) } else { None };
     let opened = context.open(args.profile.as_deref())?;
-    let min_ttl = args.min_ttl.or(opened.profile.min_ttl);
     let want = Want {
-        min_ttl: min_ttl.map_or(MinTtl::TOKEN, MinTtl::Required),
+        min_ttl: min_ttl(args.min_ttl, &opened.profile),
         timeout: args.timeout,
         force: args.fresh,
     };
@@ -48,6 +49,30 @@ pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
         out: args.out.as_deref(),
     };
     emit::hand_out(context, &handout)
+}
+
+/// Goes on where the hit path found nothing: with what it has prepared, and no flag set.
+pub(crate) fn go_on(
+    context: &Context,
+    prepared: Prepared,
+    min_ttl: MinTtl,
+    format: Format,
+) -> Result<(), Error> {
+    let opened = prepared.open(Style::OneShot)?;
+    let granted = block_on(opened.source.token(Want { min_ttl, ..Want::default() }))?;
+    let handout = Handout {
+        profile: &opened.profile,
+        client_id: &opened.client_id,
+        granted: &granted,
+        format,
+        out: None,
+    };
+    emit::hand_out(context, &handout)
+}
+
+/// How long the token must still live: the flag's word, else the profile's, else the usual.
+pub(crate) fn min_ttl(flag: Option<Duration>, profile: &Profile) -> MinTtl {
+    flag.or(profile.min_ttl).map_or(MinTtl::TOKEN, MinTtl::Required)
 }
 
 async fn fetch(
