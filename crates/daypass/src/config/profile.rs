@@ -75,15 +75,23 @@ impl Profile {
         let url = match &self.endpoint {
             Endpoint::TokenUrl(url) | Endpoint::Issuer(url) => url,
         };
-        let region = self.region.map(|region| region.name.to_owned());
+        let region = self.own_region().map(|region| region.name.to_owned());
         region
             .or_else(|| check::host(&Url::parse(url).ok()?))
             .unwrap_or_else(|| crate::printable(url))
     }
 
-    /// Returns the API's base address, where it is known.
+    /// Returns the API's base address, where it is known. With a token endpoint of its own, as for
+    /// a test system, a profile has not the region's API: a token never goes where it is not from.
     pub fn api_url(&self) -> Option<String> {
-        self.api_url.clone().or_else(|| self.preset.address("api_url", self.region?))
+        self.api_url.clone().or_else(|| self.preset.address("api_url", self.own_region()?))
+    }
+
+    /// The region, if tokens come from there.
+    fn own_region(&self) -> Option<Region> {
+        let region = self.region?;
+        let usual = self.preset.address("token_url", region).map(Endpoint::TokenUrl);
+        (usual.as_ref() == Some(&self.endpoint)).then_some(region)
     }
 
     /// Returns the hosts (`host` or `host:port`, lower case) that tokens may go to. A preset's

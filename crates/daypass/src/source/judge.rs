@@ -120,7 +120,7 @@ pub(super) fn judge(record: &Record, ask: &Ask, moment: Moment) -> Verdict {
     if life.remaining.is_zero() {
         return fetch(if ask.force { Reason::Forced } else { Reason::Expiring });
     }
-    if let Some(verdict) = refused_by_an_api(record, token, ask, now) {
+    if let Some(verdict) = refused_by_an_api(record, token, ask, moment) {
         return match verdict {
             Verdict::Fetch(reason) => fetch(reason),
             serve => serve,
@@ -152,7 +152,11 @@ pub(super) fn judge(record: &Record, ask: &Ask, moment: Moment) -> Verdict {
 }
 
 /// What to do when an API has refused the cached token; `None` when none has.
-fn refused_by_an_api(record: &Record, token: &Token, ask: &Ask, now: Timestamp) -> Option<Verdict> {
+///
+/// Damping holds back replacements. It takes nothing from what a caller requires: one who forces,
+/// or whom the marked token does not live long enough for, is judged as if it were not marked.
+fn refused_by_an_api(record: &Record, token: &Token, ask: &Ask, moment: Moment) -> Option<Verdict> {
+    let now = moment.now;
     let mark = record.rejected.filter(|mark| mark.fingerprint == token.fingerprint());
     let known_here = ask.refused == Some(token.fingerprint());
     if mark.is_none() && !known_here {
@@ -161,7 +165,13 @@ fn refused_by_an_api(record: &Record, token: &Token, ask: &Ask, now: Timestamp) 
     let left = mark.map_or(Duration::ZERO, |mark| ahead(now, mark.until, MAX_PAUSE));
     match mark {
         Some(mark) if !left.is_zero() => {
-            Some(Verdict::Serve(Concern::Damped { times: mark.times, left }))
+            let old = ask.force && token.received_at() < moment.began;
+            let enough = match ask.min_ttl {
+                MinTtl::Required(wanted) => moment.remaining(token) >= wanted,
+                MinTtl::Preferred(_) => true,
+            };
+            let serves = !old && enough;
+            serves.then_some(Verdict::Serve(Concern::Damped { times: mark.times, left }))
         }
         _ => Some(Verdict::Fetch(Reason::Rejected)),
     }
@@ -312,6 +322,18 @@ mod tests {
             let moment = Moment { known, ..moment };
             assert_eq!(judge(&record(3000), &ask(TOKEN), moment), expected, "{known:?}");
         }
+    }
+
+    #[test]
+    fn damping_takes_nothing_from_what_a_caller_requires() {
+        let fingerprint = Fingerprint::of("token");
+        let mark = Rejected { fingerprint, times: 3, until: at(NOW + 4) };
+        let damped = |left| Record { rejected: Some(mark), ..record(left) };
+        let forced = Ask { force: true, ..ask(TOKEN) };
+        assert_eq!(judged(&damped(3000), &forced), Verdict::Fetch(Reason::Forced));
+        assert_eq!(judged(&damped(1000), &ask(LONG)), Verdict::Fetch(Reason::MinTtl));
+        assert_eq!(judged(&damped(3600), &ask(IMPOSSIBLE)), Verdict::Fetch(Reason::MinTtl));
+        assert!(matches!(judged(&damped(3000), &ask(LONG)), Verdict::Serve(_)));
     }
 
     #[test]

@@ -141,6 +141,11 @@ fn a_preset_is_overridden_key_by_key() {
     assert_eq!(profile.place(), "127.0.0.1:9");
     assert!(profile.rejected_hint().contains("Is the org in the region of this profile?"));
 
+    let in_a_region = format!("{test_system}\nregion = \"eu-west-1\"");
+    let profile = file(&in_a_region, &pairs).unwrap();
+    assert_eq!((profile.api_url(), profile.revocation()), (None, None));
+    assert_eq!(profile.place(), "127.0.0.1:9");
+
     let with_api = format!("{test_system}\napi_url = \"http://127.0.0.1:9/\"");
     let profile = file(&with_api, &pairs).unwrap();
     assert_eq!(profile.hosts(), ["127.0.0.1:9"]);
