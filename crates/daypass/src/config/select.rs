@@ -22,11 +22,18 @@ pub(crate) enum Kind<'a> {
 /// Returns the names of all profiles: of the files, and those that the environment makes.
 pub fn profile_names(files: &[ConfigFile], env: &Env) -> Vec<String> {
     let mut names: Vec<_> = files.iter().flat_map(ConfigFile::profiles).collect();
-    let made = Preset::all().filter(|preset| presence(*preset, env) != Presence::Nothing);
+    let made = Preset::all().filter(|preset| made_of(*preset, files, env) != Presence::Nothing);
     names.extend(made.map(|preset| preset.profile()));
     names.sort_unstable();
     names.dedup();
     names.into_iter().map(str::to_owned).collect()
+}
+
+/// How much of a provider's profile the environment holds, besides the variables that a trusted
+/// file's profiles are made of: those are not also a profile of their own.
+fn made_of(preset: Preset, files: &[ConfigFile], env: &Env) -> Presence {
+    let trusted = || files.iter().filter(|file| file.origin.is_trusted());
+    presence(preset, env, |name| trusted().flat_map(ConfigFile::variables).any(|used| used == name))
 }
 
 pub(crate) fn select<'a>(
@@ -101,7 +108,7 @@ fn unknown(files: &[ConfigFile], env: &Env, name: &str, prefix: &str) -> Error {
 
 fn from_environment<'a>(files: &'a [ConfigFile], env: &Env) -> Result<Selected<'a>, Error> {
     for wanted in [Presence::Something, Presence::Blank] {
-        let mut made = Preset::all().filter(|preset| presence(*preset, env) == wanted);
+        let mut made = Preset::all().filter(|preset| made_of(*preset, files, env) == wanted);
         match (made.next(), made.next()) {
             (None, _) => {}
             (Some(one), None) => {

@@ -191,11 +191,12 @@ pub(crate) enum Presence {
     Something,
 }
 
-/// Returns whether the environment makes this provider's profile. Reads no value.
-pub(crate) fn presence(preset: Preset, env: &Env) -> Presence {
+/// Returns whether the environment makes this provider's profile, of variables that are not
+/// `taken`. Reads no value.
+pub(crate) fn presence(preset: Preset, env: &Env, taken: impl Fn(&str) -> bool) -> Presence {
     let names = ["client_id", "client_secret", "token_url"];
     let names = names.into_iter().flat_map(|what| preset.variables(what));
-    let presence = names.map(|name| match env.var_os(name) {
+    let presence = names.filter(|name| !taken(name)).map(|name| match env.var_os(name) {
         None => Presence::Nothing,
         Some(value) if value.is_empty() => Presence::Blank,
         Some(_) => Presence::Something,

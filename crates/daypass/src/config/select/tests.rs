@@ -156,3 +156,20 @@ fn all_profiles_are_listed() {
     let env = Env::from_pairs(genesys());
     assert_eq!(profile_names(&files, &env), ["b", "genesys-cloud"]);
 }
+
+#[test]
+fn a_variable_of_a_files_profile_makes_no_profile_of_its_own() {
+    let section = |name: &str| {
+        format!(
+            "[profile.{name}]\ntoken_url = \"https://a.example/t\"\nclient_id = \"{name}\"\n\
+             client_secret = {{ env = \"OAUTH2_CLIENT_SECRET\" }}\n"
+        )
+    };
+    let env = Env::from_pairs([("OAUTH2_CLIENT_SECRET", "s")]);
+    let two = yours(&format!("{}{}", section("a"), section("b")));
+    let files = std::slice::from_ref(&two);
+    assert_eq!(profile_names(files, &env), ["a", "b"]);
+    assert_eq!(resolve(files, &env, None).unwrap_err().code(), Code::ConfigAmbiguous);
+    let whole = Env::from_pairs(oauth2());
+    assert_eq!(name(resolve(files, &whole, None)), "oauth2");
+}
