@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
-use daypass::{Clock, Code, Error, Granted, Opened, SystemClock, printable};
+use daypass::{Clock, Code, Error, Granted, Opened, SystemClock, Timestamp, printable};
 
 use super::{block_on, refuse_agent, token};
 use crate::cli::{Exec, Failure};
@@ -47,6 +48,11 @@ struct Wanted<'a> {
     variable: Option<&'a str>,
 }
 
+/// How often tokens are fetched anew that grew too old meanwhile.
+const ROUNDS: usize = 4;
+/// What passes between a token's arrival and the command's start.
+const MOMENT: Duration = Duration::from_secs(1);
+
 struct Pass {
     opened: Opened,
     granted: Granted,
@@ -86,23 +92,42 @@ fn passes(context: &Context, args: &Exec, wanted: &[Wanted<'_>]) -> Result<Vec<P
             return Err(Error::new(Code::Usage, format!("two tokens would be in {variable}"))
                 .with_hint(format!("name another variable: {}=NAME", opened.profile.name)));
         }
-        let granted = block_on(token::for_child(&opened, args.min_ttl, args.timeout))?;
-        if context.on_github() {
-            // A log that cannot be written shows no token either.
-            let _ =
-                mask::write_masks(&mut io::stderr().lock(), granted.token.access_token().secret());
-        }
-        if context.tells() {
-            report::line(&emit::summary(
-                &opened.profile,
-                &opened.client_id,
-                &granted,
-                SystemClock.now(),
-            ));
-        }
+        let granted = fetch(context, args, &opened)?;
         passes.push(Pass { opened, granted, variable });
     }
-    Ok(passes)
+    // While one issuer was slow, the token of another may have grown too old.
+    for _ in 0..ROUNDS {
+        let now = SystemClock.now();
+        let Some(stale) = passes.iter_mut().find(|pass| pass.is_stale(args, now)) else {
+            return Ok(passes);
+        };
+        stale.granted = fetch(context, args, &stale.opened)?;
+    }
+    Err(Error::new(Code::TokenDeadline, "the tokens end faster than they can be had together")
+        .with_hint("ask for less with --min-ttl, or run one command per profile"))
+}
+
+fn fetch(context: &Context, args: &Exec, opened: &Opened) -> Result<Granted, Error> {
+    let granted = block_on(token::for_child(opened, args.min_ttl, args.timeout))?;
+    if context.on_github() {
+        // A log that cannot be written shows no token either.
+        let _ = mask::write_masks(&mut io::stderr().lock(), granted.token.access_token().secret());
+    }
+    if context.tells() {
+        let (profile, client_id) = (&opened.profile, &opened.client_id);
+        report::line(&emit::summary(profile, client_id, &granted, SystemClock.now()));
+    }
+    Ok(granted)
+}
+
+impl Pass {
+    /// Whether the token has ended, or lives too short for what is required, but for what a
+    /// moment's work takes of a token that is new.
+    fn is_stale(&self, args: &Exec, now: Timestamp) -> bool {
+        let left = self.granted.token.remaining(now);
+        let required = args.min_ttl.or(self.opened.profile.min_ttl).unwrap_or_default();
+        left.is_zero() || left + MOMENT < required
+    }
 }
 
 fn cannot_run(program: &OsString, error: &io::Error) -> Failure {

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
+use std::time::Duration;
 
+use daypass_sandbox::{Client, Endpoint, Fault};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::config::profile;
@@ -51,6 +53,24 @@ fn several_profiles_go_to_several_variables() {
     error[usage]: two tokens would be in ACCESS_TOKEN
       hint: name another variable: b=NAME
     ");
+}
+
+#[test]
+fn a_token_that_ends_while_another_issuer_is_slow_is_fetched_anew() {
+    let mut cli = Cli::bare();
+    cli.set("THE_SECRET", "sandbox-secret");
+    let short = Client::new("short", "sandbox-secret").lifetime(Duration::from_secs(2));
+    cli.sandbox.register(short);
+    let of = |name| profile(&cli, name, "{ env = \"THE_SECRET\" }");
+    let a = of("a").replace("\"sandbox\"", "\"short\"");
+    cli.write_yours(&format!("{a}{}", of("b")));
+    let slow = Fault::Delay(Duration::from_secs(3));
+    cli.sandbox.script(Endpoint::Token, [Fault::None, slow]);
+    let ran = cli.run(&["exec", "a=A", "b=B", "--", "sh", "-c", "echo $A; echo $B"]).quiet();
+    for token in ran.stdout.lines() {
+        assert!(cli.api_accepts(token));
+    }
+    assert_eq!(cli.asked(), 3);
 }
 
 #[test]

@@ -33,13 +33,13 @@ fn on_ci_one_line_says_what_was_done() {
 }
 
 #[test]
-fn a_preset_is_told_with_its_region_and_a_long_client_id_shortened() {
+fn a_test_system_is_told_by_its_host_and_a_long_client_id_shortened() {
     let mut cli = Cli::genesys();
     cli.set("CI", "1");
     cli.run(&["token"]).ok();
     let told = cli.run(&["token", "-v"]).ok();
     assert!(!told.stderr.contains(crate::world::GENESYS_ID));
-    insta::assert_snapshot!(told.shown, @"daypass: genesys eu-west-1 client 1f2e... token #[token] 59m left (store)");
+    insta::assert_snapshot!(told.shown, @"daypass: genesys 127.0.0.1:PORT client 1f2e... token #[token] 59m left (store)");
 }
 
 #[test]
