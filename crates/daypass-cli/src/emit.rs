@@ -124,7 +124,7 @@ pub(crate) fn summary(
         "{} {} client {} token {} {} left ({})",
         profile.name,
         profile.place(),
-        report::short(client_id),
+        daypass::short_client_id(client_id),
         granted.token.fingerprint(),
         report::span(granted.token.remaining(now)),
         granted.source.as_str(),

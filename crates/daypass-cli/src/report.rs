@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use daypass::{Clock, Env, Error, SystemClock, printable};
+use daypass::{Clock, Env, Error, SystemClock};
 use tracing::Level;
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
@@ -157,17 +157,6 @@ pub(crate) fn why(error: &io::Error) -> String {
     }
 }
 
-/// The first characters of a client id.
-pub(crate) fn short(client_id: &str) -> String {
-    let shown = printable(client_id);
-    match shown.char_indices().nth(4) {
-        Some((end, _)) if shown.chars().count() > 12 => {
-            format!("{}...", shown.get(..end).unwrap_or_default())
-        }
-        _ => shown,
-    }
-}
-
 /// A duration as people say it: `57m`, `1h05m`, `40s`.
 pub(crate) fn span(duration: Duration) -> String {
     match duration.as_secs() {
@@ -189,12 +178,5 @@ mod tests {
         {
             assert_eq!(span(Duration::from_secs(seconds)), expected);
         }
-    }
-
-    #[test]
-    fn long_client_ids_are_shortened_at_a_character() {
-        assert_eq!(short("1f2e3d4c-0000-0000"), "1f2e...");
-        assert_eq!(short("billing-ci"), "billing-ci");
-        assert_eq!(short("ääääääääääääääää"), "ääää...");
     }
 }

@@ -1,6 +1,11 @@
 //! How a client stands towards its issuer: how it proves itself, what is peculiar about the
 //! answers, how a token is taken back. Providers say it, configurations override it, issuers do it.
 
+use std::time::Duration;
+
+/// The lifetime that is assumed where neither the issuer nor the user states one.
+pub const ASSUME_TTL: Duration = Duration::from_secs(300);
+
 /// The ways to present a client secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]

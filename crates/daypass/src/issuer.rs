@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use self::client_credentials::{ASSUME_TTL, ClientCredentials, ClientCredentialsParts};
+pub use self::client_credentials::{ClientCredentials, ClientCredentialsParts};
 pub(crate) use self::retry::{Next, next_attempt};
 use crate::{HttpError, Token, printable};
 

@@ -33,7 +33,7 @@ mod store;
 mod testing;
 mod token;
 
-pub use client::{ClientAuthMethod, Dialect, Revocation};
+pub use client::{ASSUME_TTL, ClientAuthMethod, Dialect, Revocation};
 pub use clock::{Clock, SystemClock, Ticks, Timestamp};
 pub use config::{
     ConfigFile, Env, External, FileFacts, InvalidDuration, MAX_FOUND_FILE, NotText, Origin,
@@ -47,10 +47,10 @@ pub use http::{
     ReqwestClient, TrustConfig,
 };
 pub use issuer::{
-    ASSUME_TTL, ClientCredentials, ClientCredentialsParts, Issuer, IssuerError, IssuerErrorClass,
+    ClientCredentials, ClientCredentialsParts, Issuer, IssuerError, IssuerErrorClass,
 };
 pub use open::{Opened, Opening, Prepared, StorePlace, trust_file};
-pub use printable::printable;
+pub use printable::{printable, short_client_id};
 pub use provider::{Preset, Region, credential_variables};
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};
 pub use source::{Cached, CachedParts, Fresh, Labels, MinTtl, Style, TokenRef, TokenSource, Want};

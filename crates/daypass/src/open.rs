@@ -23,6 +23,7 @@ use crate::store::{FileStore, MemoryStore, Sealer, TokenStore};
 use crate::{
     Cached, CachedParts, Clock, Code, ConfigFile, CredentialId, Effects, Env, Error, Granted,
     Labels, MinTtl, Profile, Reason, SecretText, Source, Style, SystemClock, TokenRequest, resolve,
+    short_client_id,
 };
 
 pub use files::trust_file;
@@ -244,23 +245,13 @@ impl Prepared {
 
     fn labels(&self) -> Labels {
         Labels {
-            client: format!("client {}", short(&self.client_id)),
+            client: format!("client {}", short_client_id(&self.client_id)),
             client_from: self.profile.client_id.variable().map(str::to_owned),
             rejected_hint: Some(self.profile.rejected_hint()),
             lifetime_hint: Some(self.profile.lifetime_hint().to_owned()),
             fresh_hint: Some("daypass token --fresh".to_owned()),
         }
     }
-}
-
-/// The first characters of a client id: enough to tell one from another in a message.
-pub(crate) fn short(client_id: &str) -> String {
-    let shown = crate::printable(client_id);
-    if shown.chars().count() <= 12 {
-        return shown;
-    }
-    let first: String = shown.chars().take(4).collect();
-    format!("{first}...")
 }
 
 /// A number in `0.0..1.0` from the operating system. It spreads load and is no secret: the

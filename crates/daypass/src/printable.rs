@@ -30,6 +30,17 @@ pub fn printable(text: &str) -> String {
     out
 }
 
+/// Returns a client id for a message: whole, or its first characters when it is long. They are
+/// enough to tell one from another.
+pub fn short_client_id(client_id: &str) -> String {
+    let shown = printable(client_id);
+    if shown.chars().count() <= 12 {
+        return shown;
+    }
+    let first: String = shown.chars().take(4).collect();
+    format!("{first}...")
+}
+
 /// Whether a terminal shows this character and does nothing else with it: no control characters,
 /// no invisible or direction-changing ones.
 fn shows_as_itself(character: char) -> bool {
@@ -65,5 +76,12 @@ mod tests {
         assert_eq!(printable("  ::error::x"), "\\  ::error::x");
         assert_eq!(printable("##[command]x"), "\\##[command]x");
         assert_eq!(printable("x\n::error::y"), "x\\n::error::y");
+    }
+
+    #[test]
+    fn long_client_ids_are_shortened_at_a_character() {
+        assert_eq!(short_client_id("1f2e3d4c-0000-0000"), "1f2e...");
+        assert_eq!(short_client_id("billing-ci"), "billing-ci");
+        assert_eq!(short_client_id("ääääääääääääääää"), "ääää...");
     }
 }

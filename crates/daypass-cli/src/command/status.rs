@@ -2,7 +2,7 @@
 
 use daypass::{
     Clock, Code, Error, Event, EventKind, Opened, Record, StorePlace, SystemClock, Timestamp,
-    printable, profile_names,
+    printable, profile_names, short_client_id,
 };
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::block_on;
 use crate::cli::Status;
 use crate::context::Context;
 use crate::emit::to_stdout;
-use crate::report::{short, span};
+use crate::report::span;
 
 /// The width of the bar of a token's life.
 const BAR: usize = 20;
@@ -83,7 +83,7 @@ impl Row {
             "{}  {}  client {}",
             self.name,
             opened.profile.place(),
-            short(&opened.client_id)
+            short_client_id(&opened.client_id)
         )];
         let scopes = opened.profile.scopes.to_string();
         if !scopes.is_empty() {

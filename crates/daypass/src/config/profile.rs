@@ -67,9 +67,6 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The default of [`Profile::assume_ttl`].
-    pub const ASSUME_TTL: Duration = Duration::from_secs(300);
-
     /// Returns what to call the issuer's place in a message: the region or the host.
     pub fn place(&self) -> String {
         let url = match &self.endpoint {

@@ -23,9 +23,6 @@ use crate::{
     TokenRequest, printable,
 };
 
-/// The lifetime that is assumed where neither the issuer nor the user states one.
-pub const ASSUME_TTL: Duration = Duration::from_secs(300);
-
 /// Form parameters that daypass writes itself.
 const OWN_PARAMS: &[&str] = &[
     "grant_type",
@@ -51,7 +48,7 @@ pub struct ClientCredentialsParts {
     pub dialect: Dialect,
     /// Caps the lifetime of tokens.
     pub max_ttl: Option<Duration>,
-    /// The lifetime of a token whose lifetime nobody states; see [`ASSUME_TTL`].
+    /// The lifetime of a token whose lifetime nobody states; see [`ASSUME_TTL`](crate::ASSUME_TTL).
     pub assume_ttl: Duration,
     /// How to revoke. Without it the metadata of an [`Endpoint::Issuer`] may say it.
     pub revocation: Option<Revocation>,

@@ -19,7 +19,7 @@ fn parts(endpoint: Endpoint) -> (Arc<Script>, ClientCredentialsParts) {
         auth: ClientAuthMethod::ClientSecretPost,
         dialect: Dialect::Rfc,
         max_ttl: None,
-        assume_ttl: ASSUME_TTL,
+        assume_ttl: crate::ASSUME_TTL,
         revocation: None,
         token_hosts: Vec::new(),
         effects,
