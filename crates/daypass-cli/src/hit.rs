@@ -1,14 +1,14 @@
 //! The hot path: `daypass token`, from the cache, before the argument parser.
 //!
-//! It knows `token`, one profile, `--format token|header` and `--min-ttl`. A miss goes on from what
-//! is prepared by then: two hundred that wait for one token parse no command line either. Whatever
-//! else stands on the command line, and every error before, is left to [`crate::cli`].
+//! It knows `token`, one profile, `--format token|header` and `--min-ttl`. On a miss it waits for
+//! whoever is asking the issuer, and else goes on from what is prepared by then: of two hundred
+//! that wait for one token none parses a command line or builds a runtime. Whatever else stands on the command line, and every error before, is left to [`crate::cli`].
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use daypass::{Env, parse_duration};
+use daypass::{Clock, Env, SystemClock, Want, parse_duration};
 
 use crate::cli::{self, Color, LogFormat};
 use crate::command::token;
@@ -38,9 +38,12 @@ pub(crate) fn try_serve(args: &[OsString], env: &Env) -> Option<ExitCode> {
         return None;
     }
     let min_ttl = token::min_ttl(args.min_ttl, &prepared.profile);
-    let Some(granted) = prepared.peek(min_ttl) else {
+    let mut patience = Want::default().timeout;
+    let found = prepared.peek(min_ttl).or_else(|| prepared.wait(min_ttl, pause(&mut patience)));
+    let Some(granted) = found else {
         report::log(context.loudness, LogFormat::Text, Color::Auto, env);
-        return Some(cli::ended(token::go_on(&context, prepared, min_ttl, args.format), false));
+        let want = Want { min_ttl, timeout: patience, ..Want::default() };
+        return Some(cli::ended(token::go_on(&context, prepared, want, args.format), false));
     };
     let handout = Handout {
         profile: &prepared.profile,
@@ -50,6 +53,17 @@ pub(crate) fn try_serve(args: &[OsString], env: &Env) -> Option<ExitCode> {
         out: None,
     };
     Some(cli::ended(emit::hand_out(&context, &handout), false))
+}
+
+/// Sleeps, and keeps count of the patience that is left.
+#[expect(clippy::disallowed_methods, reason = "who waits here has no runtime, to be cheap")]
+fn pause(patience: &mut Duration) -> impl FnMut(Duration) -> bool {
+    move |length| {
+        let began = SystemClock.ticks();
+        std::thread::sleep(length.min(*patience));
+        *patience = patience.saturating_sub(began.until(SystemClock.ticks()));
+        !patience.is_zero()
+    }
 }
 
 /// Reads the command line, or leaves it to the argument parser.

@@ -11,6 +11,7 @@ mod values;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -22,8 +23,8 @@ use crate::source::{self, Moment};
 use crate::store::{FileStore, MemoryStore, Sealer, TokenStore};
 use crate::{
     Cached, CachedParts, Clock, Code, ConfigFile, CredentialId, Effects, Env, Error, Granted,
-    Labels, MinTtl, Profile, Reason, SecretText, Source, Style, SystemClock, TokenRequest, resolve,
-    short_client_id,
+    Labels, MinTtl, Profile, Reason, Record, SecretText, Source, Style, SystemClock, TokenRequest,
+    resolve, short_client_id,
 };
 
 pub use files::trust_file;
@@ -204,11 +205,22 @@ impl Prepared {
     /// Returns a token that the store has at hand and that needs no attention: without waiting
     /// and without a runtime.
     pub fn peek(&self, min_ttl: MinTtl) -> Option<Granted> {
+        let record = source::peek(&*self.store, &self.request.key(), min_ttl, self.moment())?;
+        granted(*record, Source::Store)
+    }
+
+    /// Waits while another process asks the issuer for this token, and returns what that brings;
+    /// without a runtime. Calls `pause` for each time to let pass, until it answers `false`. `None`
+    /// means: [`open`](Prepared::open) the profile and ask its source.
+    pub fn wait(&self, min_ttl: MinTtl, pause: impl FnMut(Duration) -> bool) -> Option<Granted> {
+        let moment = || self.moment();
+        let record = source::wait(&*self.store, &self.request.key(), min_ttl, moment, pause)?;
+        granted(*record, Source::Waited)
+    }
+
+    fn moment(&self) -> Moment {
         let now = self.clock.now();
-        let moment = Moment { now, began: now, jitter: jitter(), known: None };
-        let record = source::peek(&*self.store, &self.request.key(), min_ttl, moment)?;
-        let reason = record.reason.unwrap_or(Reason::Cold);
-        Some(Granted { token: record.token?, source: Source::Store, reason })
+        Moment { now, began: now, jitter: jitter(), known: None }
     }
 
     /// Adds what is needed to ask the issuer.
@@ -252,6 +264,11 @@ impl Prepared {
             fresh_hint: Some("daypass token --fresh".to_owned()),
         }
     }
+}
+
+fn granted(record: Record, source: Source) -> Option<Granted> {
+    let reason = record.reason.unwrap_or(Reason::Cold);
+    Some(Granted { token: record.token?, source, reason })
 }
 
 /// A number in `0.0..1.0` from the operating system. It spreads load and is no secret: the

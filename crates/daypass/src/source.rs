@@ -11,6 +11,7 @@ mod slot;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod wait;
 
 use std::fmt;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub use cached::{Cached, CachedParts, Style};
 pub(crate) use judge::Moment;
 pub use report::Labels;
 pub use slot::TokenRef;
+pub(crate) use wait::wait;
 
 use crate::{AccessToken, Error, Granted};
 

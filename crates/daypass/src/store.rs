@@ -66,6 +66,18 @@ pub trait TokenStore: Send + Sync {
     /// may be free; may return early. Dropping the future is safe.
     async fn changed(&self, key: &CacheKey, since: Fence);
 
+    /// Does what [`changed`](TokenStore::changed) does, for a caller that has no runtime. Calls
+    /// `pause` for each time to let pass, until it answers `false`. Returns at once where the
+    /// store can't tell without a runtime.
+    fn changed_blocking(
+        &self,
+        key: &CacheKey,
+        since: Fence,
+        pause: &mut dyn FnMut(Duration) -> bool,
+    ) {
+        let _ = (key, since, pause);
+    }
+
     /// Notes that a token of this key was handed out, as far as that costs next to nothing.
     fn count(&self, key: &CacheKey, source: Source);
 }

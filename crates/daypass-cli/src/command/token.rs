@@ -55,11 +55,11 @@ pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
 pub(crate) fn go_on(
     context: &Context,
     prepared: Prepared,
-    min_ttl: MinTtl,
+    want: Want,
     format: Format,
 ) -> Result<(), Error> {
     let opened = prepared.open(Style::OneShot)?;
-    let granted = block_on(opened.source.token(Want { min_ttl, ..Want::default() }))?;
+    let granted = block_on(opened.source.token(want))?;
     let handout = Handout {
         profile: &opened.profile,
         client_id: &opened.client_id,

@@ -12,6 +12,7 @@ mod names;
 mod sweep;
 mod tally;
 mod turn;
+mod watch;
 
 use std::fmt;
 use std::path::Path;
@@ -24,9 +25,13 @@ use self::folder::Folder;
 use self::lease::FileLease;
 use self::lock::Locks;
 use self::names::Name;
+use self::watch::Watch;
 use super::envelope::{Kind, Unsealed};
 use super::{Fence, Lease, MAX_RECORD, Peek, Record, Sealer, StoreError, TokenStore};
 use crate::{CacheKey, Clock, Source};
+
+/// How long a waiter pauses where the folder can't be read.
+const UNREADABLE: Duration = Duration::from_millis(25);
 
 /// Keeps the records of one credential in a folder. Other credentials may use the same folder.
 pub struct FileStore {
@@ -125,10 +130,29 @@ impl TokenStore for FileStore {
     }
 
     async fn changed(&self, key: &CacheKey, since: Fence) {
-        /// Where looking fails, the caller learns why from the next call.
-        const PAUSE: Duration = Duration::from_millis(25);
-        if self.inner.turn_or_change(key, since).await.is_err() {
-            tokio::time::sleep(PAUSE).await;
+        match Watch::begin(&self.inner, key, since) {
+            Ok(None) => {}
+            Ok(Some(mut watch)) => {
+                while let Ok(Some(pause)) = watch.look() {
+                    tokio::time::sleep(pause).await;
+                }
+            }
+            // The caller learns why from the next call.
+            Err(_) => tokio::time::sleep(UNREADABLE).await,
+        }
+    }
+
+    fn changed_blocking(
+        &self,
+        key: &CacheKey,
+        since: Fence,
+        pause: &mut dyn FnMut(Duration) -> bool,
+    ) {
+        let Ok(Some(mut watch)) = Watch::begin(&self.inner, key, since) else { return };
+        while let Ok(Some(length)) = watch.look() {
+            if !pause(length) {
+                return;
+            }
         }
     }
 

@@ -1,30 +1,22 @@
-//! Whose turn it is to write a record: finding the lock to take, and waiting for it.
+//! Whose turn it is to write a record: finding the lock to take, or who holds it.
 
 use std::time::Duration;
 
 use super::Inner;
-use super::folder::unchanged;
 use super::lock::{Lock, Seen, Take};
 use super::names::Name;
 use crate::CacheKey;
-use crate::store::{Fence, Record, StoreError};
+use crate::store::{Record, StoreError};
 
 /// How many holders may hang one after the other, before the store gives up on a key.
 const MAX_PASSED_OVER: u64 = 64;
 /// How often a claim starts over because others were faster.
 const TRIES: usize = 16;
 
-/// The pause between two looks at a lock: the first, and the longest ones.
-const FIRST_LOOK: Duration = Duration::from_millis(1);
-const LAST_LOOK: Duration = Duration::from_millis(25);
-const LATE_LOOK: Duration = Duration::from_millis(50);
-/// After this time looks become rarer.
-const LATE: Duration = Duration::from_secs(3);
-
 /// A lock, and the record that it follows.
 pub(super) type Turn = (Box<Lock>, Option<Record>);
 
-fn fence(record: Option<&Record>) -> u64 {
+pub(super) fn fence(record: Option<&Record>) -> u64 {
     record.map_or(0, |record| record.fence.0)
 }
 
@@ -73,35 +65,13 @@ impl Inner {
         Ok(None)
     }
 
-    /// Returns when the record is not the one with the fence `since`, or when it is anybody's turn.
-    pub(super) async fn turn_or_change(
-        &self,
-        key: &CacheKey,
-        since: Fence,
-    ) -> Result<(), StoreError> {
-        let name = Name::Record(*key);
-        let first = self.locks.folder.stat(&name)?;
-        let base = fence(self.record(key)?.as_ref());
-        if base != since.0 {
-            return Ok(());
-        }
-        let start = self.locks.clock.ticks();
-        let mut held = base.saturating_add(1);
-        let mut pause = FIRST_LOOK;
-        while let Some(left) = self.holder_left(key, &mut held)? {
-            tokio::time::sleep(pause.min(left)).await;
-            if !unchanged(first.as_ref(), self.locks.folder.stat(&name)?.as_ref()) {
-                return Ok(());
-            }
-            let late = start.until(self.locks.clock.ticks()) > LATE;
-            pause = (pause * 3 / 2).min(if late { LATE_LOOK } else { LAST_LOOK });
-        }
-        Ok(())
-    }
-
     /// Returns how long the holder of the lock `fence`, or of one above it, is left alone; `None`
     /// if there is no such holder.
-    fn holder_left(&self, key: &CacheKey, fence: &mut u64) -> Result<Option<Duration>, StoreError> {
+    pub(super) fn holder_left(
+        &self,
+        key: &CacheKey,
+        fence: &mut u64,
+    ) -> Result<Option<Duration>, StoreError> {
         for _ in 0..MAX_PASSED_OVER {
             let above = fence.saturating_add(1);
             match self.locks.look(key, *fence)? {
