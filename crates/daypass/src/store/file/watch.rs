@@ -14,9 +14,10 @@ use super::turn::fence;
 use crate::store::{Fence, StoreError};
 use crate::{CacheKey, Ticks};
 
-/// The pause between two looks: the first, and the longest ones.
-const FIRST_LOOK: Duration = Duration::from_millis(1);
-const LAST_LOOK: Duration = Duration::from_millis(10);
+/// The pause between two looks: the first, and the longest ones. No token comes within the first
+/// milliseconds, and hundreds who look would keep the one that asks from its processor.
+const FIRST_LOOK: Duration = Duration::from_millis(5);
+const LAST_LOOK: Duration = Duration::from_millis(12);
 const LATE_LOOK: Duration = Duration::from_millis(50);
 /// After this time looks become rarer.
 const LATE: Duration = Duration::from_secs(3);
