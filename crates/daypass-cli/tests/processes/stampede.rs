@@ -146,17 +146,19 @@ fn a_stampede_takes_hardly_longer_than_with_a_bare_lock_file() {
         assert_eq!((tokens(&outputs).len(), world.sandbox.token_requests()), (1, 1));
         took
     };
+    // Of either program some rounds take half as long again: the scheduler lets the one that asks
+    // wait until all others have begun.
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..5 {
+    for _ in 0..15 {
         ours.push(round(&daypass, &["token"]));
         theirs.push(round(&bare, &[]));
     }
     ours.sort_unstable();
     theirs.sort_unstable();
-    let (one, other) = (ours[2], theirs[2]);
+    let (one, other) = (ours[7], theirs[7]);
     let ratio = one.as_secs_f64() / other.as_secs_f64();
     println!(
-        "soak: stampede ratio {ratio:.2} ({n} processes, median of 5: daypass {one:.0?}, bare \
+        "soak: stampede ratio {ratio:.2} ({n} processes, median of 15: daypass {one:.0?}, bare \
          lock file {other:.0?})"
     );
     assert!(ratio <= 1.3, "daypass {ours:?}, bare lock file {theirs:?}");
