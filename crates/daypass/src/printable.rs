@@ -30,6 +30,21 @@ pub fn printable(text: &str) -> String {
     out
 }
 
+/// Returns what a person typed where a known word was expected, quoted; or how long it is, where it
+/// may be a secret that went into the wrong place.
+pub(crate) fn named(typed: &str) -> String {
+    const LONGEST_NAME: usize = 20;
+    let length = typed.chars().count();
+    let digits = typed.bytes().filter(u8::is_ascii_digit).count();
+    let name =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_. ".contains(&byte);
+    if length <= LONGEST_NAME || (typed.bytes().all(name) && digits * 4 <= length) {
+        format!("\"{}\"", printable(typed))
+    } else {
+        format!("\"...\" ({length} characters, not shown: they may be a secret)")
+    }
+}
+
 /// Returns a client id for a message: whole, or its first characters when it is long. They are
 /// enough to tell one from another.
 pub fn short_client_id(client_id: &str) -> String {
@@ -55,6 +70,17 @@ fn shows_as_itself(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_looks_like_a_secret_is_not_repeated() {
+        for name in ["genesys", "eu_west-1", "client_secret_basic_or_so", "Genesys Cloud"] {
+            assert_eq!(named(name), format!("\"{name}\""));
+        }
+        for secret in ["kX2-uV9_0aBcD3eFgH4iJ5kLmN6oPqRs", "6f1ed002ab5595859014ebf0951522d9"] {
+            let shown = named(secret);
+            assert!(!shown.contains(&secret[..4]) && shown.contains("32 characters"), "{shown}");
+        }
+    }
 
     #[test]
     fn control_and_direction_characters_are_escaped() {

@@ -87,10 +87,10 @@ fn the_default_profile_is_taken_where_none_is_named() {
 fn an_unknown_key_is_an_error_with_the_one_that_was_meant() {
     let cli = with_secret();
     cli.write_yours(&format!("{}scope = [\"a\"]\n", profile(&cli, "mine", ENV)));
-    insta::assert_snapshot!(cli.run(&["token"]).fails(2), @r"
-    error[config.unknown_key]: [ROOT]/config/daypass/daypass.toml:5:1: unknown key `scope`
+    insta::assert_snapshot!(cli.run(&["token"]).fails(2), @r#"
+    error[config.unknown_key]: [ROOT]/config/daypass/daypass.toml:5:1: unknown key "scope"
       hint: did you mean `scopes`?
-    ");
+    "#);
     cli.write_yours("[profile.mine\n");
     insta::assert_snapshot!(cli.run(&["token"]).fails(2), @"error[config.invalid]: [ROOT]/config/daypass/daypass.toml:1:14: unclosed table, expected `]`");
 }

@@ -127,6 +127,18 @@ fn a_cached_token_without_its_secret_stays_closed() {
 }
 
 #[test]
+fn a_secret_is_missing_when_nothing_is_cached_that_it_would_open() {
+    let mut cli = Cli::genesys();
+    cli.token();
+    cli.run(&["forget"]).ok();
+    cli.unset("GC_CLIENT_SECRET");
+    insta::assert_snapshot!(cli.run(&["token"]).fails(2), @r"
+    error[config.secret_missing]: GC_CLIENT_ID is set, but GC_CLIENT_SECRET is not
+      hint: set GC_CLIENT_SECRET; a GitHub workflow maps it from its secrets under env:
+    ");
+}
+
+#[test]
 fn an_issuer_that_is_down_is_worth_a_retry() {
     let mut cli = Cli::new();
     cli.end_issuer();

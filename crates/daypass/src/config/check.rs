@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
 use super::suggest;
+use crate::printable::named;
 use crate::{Code, Preset, ScopeSet, printable};
 
 /// What is wrong with a value.
@@ -163,7 +164,7 @@ pub(crate) fn scopes<'a>(list: impl IntoIterator<Item = &'a str>) -> Result<Scop
     for scope in list {
         let valid = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
         if scope.is_empty() || !scope.bytes().all(valid) {
-            return Err(Wrong::new(format!("\"{}\" is not a scope", printable(scope)))
+            return Err(Wrong::new(format!("{} is not a scope", named(scope)))
                 .with_hint("a scope is visible ASCII without spaces, \" and \\"));
         }
         scopes.push(scope);
@@ -207,7 +208,7 @@ pub(crate) fn profile_name(name: &str) -> Result<(), Wrong> {
     if first && name.len() <= 64 && name.bytes().all(plain) {
         return Ok(());
     }
-    Err(Wrong::new(format!("\"{}\" can't name a profile", printable(name)))
+    Err(Wrong::new(format!("{} can't name a profile", named(name)))
         .with_hint("a profile's name is letters, digits, `.`, `_` and `-`, at most 64"))
 }
 
@@ -217,7 +218,7 @@ pub(crate) fn provider(name: &str) -> Result<Preset, Wrong> {
         let names: Vec<_> = Preset::all().map(Preset::name).collect();
         let near = suggest::nearest(name, names.iter().copied());
         let near = near.map(|near| format!("did you mean \"{near}\"? ")).unwrap_or_default();
-        Wrong::new(format!("no provider \"{}\"", printable(name)))
+        Wrong::new(format!("no provider {}", named(name)))
             .with_hint(format!("{near}there are: {}", names.join(", ")))
     })
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::check::{self, Wrong};
 use super::typed::{Document, Entry, Table};
 use super::value::Value;
-use crate::{ClientAuthMethod, Code, Error, Preset, ScopeSet, printable};
+use crate::printable::named;
+use crate::{ClientAuthMethod, Code, Error, Preset, ScopeSet};
 
 /// All keys of a profile.
 pub(crate) const KEYS: &[&str] = &[
@@ -226,7 +227,7 @@ fn credential(entry: Entry<'_, '_>) -> Result<Value, Error> {
 fn client_auth(typed: &str) -> Result<ClientAuthMethod, Wrong> {
     ClientAuthMethod::parse(typed).ok_or_else(|| {
         let names = ClientAuthMethod::ALL.map(ClientAuthMethod::as_str).join(", ");
-        Wrong::new(format!("no client authentication \"{}\"", printable(typed)))
+        Wrong::new(format!("no client authentication {}", named(typed)))
             .with_hint(format!("there are: {names}"))
     })
 }
@@ -235,7 +236,7 @@ fn grant(typed: &str) -> Result<(), Wrong> {
     if typed == "client_credentials" {
         return Ok(());
     }
-    Err(Wrong::new(format!("no grant \"{}\"", printable(typed)))
+    Err(Wrong::new(format!("no grant {}", named(typed)))
         .with_hint("daypass gets tokens for machines: client_credentials is the only grant"))
 }
 

@@ -3,6 +3,7 @@
 
 use super::variables::{Presence, presence};
 use super::{ConfigFile, Origin, schema::Section, suggest};
+use crate::printable::named;
 use crate::{Code, Env, Error, Preset, printable};
 
 /// A profile before its parts are put together.
@@ -102,7 +103,7 @@ fn unknown(files: &[ConfigFile], env: &Env, name: &str, prefix: &str) -> Error {
         [] => "there are none: set the variables of one, or write a daypass.toml".to_owned(),
         names => format!("there are: {}", names.join(", ")),
     };
-    let message = format!("{prefix}no profile \"{}\"", printable(name));
+    let message = format!("{prefix}no profile {}", named(name));
     Error::new(Code::ConfigUnknownProfile, message).with_hint(format!("{near}{list}"))
 }
 

@@ -14,6 +14,7 @@ use super::check::Wrong;
 use super::value::Value;
 use super::{parse_duration, suggest};
 use crate::config::SecretText;
+use crate::printable::named;
 use crate::{Code, Error, printable};
 
 /// A table of a document. `'i` is the text's.
@@ -52,7 +53,7 @@ impl<'a> Document<'a> {
 
     /// Makes the error for a key that is not one of `known`.
     pub(crate) fn unknown_key(&self, span: Range<usize>, key: &str, known: &[&str]) -> Error {
-        let message = format!("unknown key `{}`", printable(key));
+        let message = format!("unknown key {}", named(key));
         let hint = match suggest::nearest(key, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("there are: {}", known.join(", ")),

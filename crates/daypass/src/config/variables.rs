@@ -174,10 +174,10 @@ pub(crate) fn unknown_region(preset: Preset, place: &str, typed: &str) -> Error 
     let ways = preset.regions().flat_map(|region| [region.name, region.domain]);
     let near = super::suggest::nearest(&typed.replace('_', "-"), ways);
     let near = near.map(|near| format!("did you mean {near}? ")).unwrap_or_default();
-    let typed = crate::printable(typed);
+    let typed = crate::printable::named(typed);
     Error::new(
         Code::ConfigRegionUnknown,
-        format!("{place} says \"{typed}\", which is no region of {}", preset.title()),
+        format!("{place} says {typed}, which is no region of {}", preset.title()),
     )
     .with_hint(format!("{near}there are: {}", names.join(", ")))
 }

@@ -32,6 +32,26 @@ pub(crate) struct Kind(u8);
 impl Kind {
     /// A record in a store; tokens and throttles have different keys.
     pub(crate) const RECORD: Self = Self(1);
+    /// The same without a token: a refusal, a throttle, or what is left of a forgotten one. It can
+    /// be told without the key, so that nobody is told of a token that there is not.
+    const TOKENLESS: Self = Self(2);
+
+    fn of(self, record: &Record) -> Self {
+        if self == Self::RECORD && record.token.is_none() { Self::TOKENLESS } else { self }
+    }
+
+    fn admits(self, its: u8) -> bool {
+        its == self.0 || (self == Self::RECORD && its == Self::TOKENLESS.0)
+    }
+}
+
+/// How much of a file [`says_token`] looks at.
+pub(crate) const SAYING: usize = MAGIC.len() + 2;
+
+/// Whether an envelope that begins like this says that a token is in it. Only its key can tell
+/// whether that is true.
+pub(crate) fn says_token(head: &[u8; SAYING]) -> bool {
+    head.strip_prefix(&MAGIC) == Some(&[VERSION, Kind::RECORD.0])
 }
 
 /// Why an envelope did not open. All of it counts as "there is no record".
@@ -98,7 +118,7 @@ impl Sealer {
             codec::encode(record, MAX_RECORD - OVERHEAD, TAG_LEN).ok_or(StoreError::TooLarge)?;
         let mut salt = [0; SALT_LEN];
         SealingKey::random(&mut salt).map_err(failed)?;
-        let aad = aad(VERSION, kind.0, &salt, key);
+        let aad = aad(VERSION, kind.of(record).0, &salt, key);
         let nonce = self.key.seal(&salt, &aad, &mut text).map_err(failed)?;
         let head = aad.get(..HEAD_LEN).unwrap_or_default();
         Ok([head, &nonce, &text].concat())
@@ -125,7 +145,7 @@ impl Sealer {
         if *version != VERSION {
             return Err(Unsealed::Version(*version));
         }
-        if *its_kind != kind.0 {
+        if !kind.admits(*its_kind) {
             return Err(Unsealed::Kind);
         }
         let aad = aad(*version, *its_kind, salt, key);
@@ -164,6 +184,18 @@ mod tests {
 
     fn record() -> Record {
         Record { fence: Fence(7), ..full_record(Timestamp::from_millis(1_700_000_000_000)) }
+    }
+
+    #[test]
+    fn whether_a_token_is_inside_can_be_told_without_the_key() {
+        let seal = |record: &Record| sealer("s").seal(&key(1), Kind::RECORD, record).unwrap();
+        let says = |sealed: &[u8]| says_token(sealed.first_chunk().unwrap());
+        assert!(says(&seal(&record())));
+        let mut sealed = seal(&Record { token: None, ..record() });
+        assert!(!says(&sealed));
+        assert!(open(&sealer("s"), 1, Kind::RECORD, &sealed).unwrap().token.is_none());
+        sealed[MAGIC.len() + 1] = Kind::RECORD.0;
+        assert_eq!(open(&sealer("s"), 1, Kind::RECORD, &sealed).unwrap_err(), Unsealed::Forged);
     }
 
     fn open(sealer: &Sealer, n: u64, kind: Kind, sealed: &[u8]) -> Result<Record, Unsealed> {

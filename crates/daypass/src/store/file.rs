@@ -26,7 +26,7 @@ use self::lease::FileLease;
 use self::lock::Locks;
 use self::names::Name;
 use self::watch::Watch;
-use super::envelope::{Kind, Unsealed};
+use super::envelope::{self, Kind, Unsealed};
 use super::{Fence, Lease, MAX_RECORD, Peek, Record, Sealer, StoreError, TokenStore};
 use crate::{CacheKey, Clock, Source};
 
@@ -78,13 +78,17 @@ impl fmt::Debug for FileStore {
     }
 }
 
-/// Whether a folder has a record of a client at an endpoint (see `TokenRequest::family`), of
+/// Whether a folder has a token of a client at an endpoint (see `TokenRequest::family`), of
 /// whatever credential. Needs no secret. A folder that can't be read has none.
 pub(crate) fn has_family(folder: &Path, family: [u8; 8]) -> bool {
+    let Ok(folder) = folder::open_unchecked(folder) else { return false };
     let is_one = |name: &Name| matches!(name, Name::Record(key) if key.0.starts_with(&family));
-    folder::open_unchecked(folder)
-        .and_then(|folder| folder::names(&folder))
-        .is_ok_and(|names| names.iter().any(is_one))
+    folder::names(&folder).is_ok_and(|names| {
+        names
+            .iter()
+            .filter(|name| is_one(name))
+            .any(|name| folder::head(&folder, name).is_some_and(|head| envelope::says_token(&head)))
+    })
 }
 
 impl Inner {

@@ -159,26 +159,26 @@ fn durations_are_texts_or_seconds() {
 
 #[test]
 fn unknown_keys_get_a_suggestion() {
-    insta::assert_snapshot!(refused("clientid = \"x\""), @r"
-    error[config.unknown_key]: ~/.config/daypass/daypass.toml:2:1: unknown key `clientid`
+    insta::assert_snapshot!(refused("clientid = \"x\""), @r#"
+    error[config.unknown_key]: ~/.config/daypass/daypass.toml:2:1: unknown key "clientid"
       hint: did you mean `client_id`?
-    ");
-    insta::assert_snapshot!(refused("scope = \"x\""), @r"
-    error[config.unknown_key]: ~/.config/daypass/daypass.toml:2:1: unknown key `scope`
+    "#);
+    insta::assert_snapshot!(refused("scope = \"x\""), @r#"
+    error[config.unknown_key]: ~/.config/daypass/daypass.toml:2:1: unknown key "scope"
       hint: did you mean `scopes`?
-    ");
-    insta::assert_snapshot!(refused("banana = \"x\""), @r"
-    error[config.unknown_key]: ~/.config/daypass/daypass.toml:2:1: unknown key `banana`
+    "#);
+    insta::assert_snapshot!(refused("banana = \"x\""), @r#"
+    error[config.unknown_key]: ~/.config/daypass/daypass.toml:2:1: unknown key "banana"
       hint: there are: provider, region, token_url, issuer, client_id, client_secret, client_auth, grant, scopes, audience, resource, params, hosts, token_hosts, min_ttl, max_ttl, assume_ttl, api_url, revocation_url, ca_file, api_ca_file, proxy, store
-    ");
-    insta::assert_snapshot!(told(parse("[profiles.x]\n", Origin::Yours)), @r"
-    error[config.unknown_key]: ~/.config/daypass/daypass.toml:1:2: unknown key `profiles`
+    "#);
+    insta::assert_snapshot!(told(parse("[profiles.x]\n", Origin::Yours)), @r#"
+    error[config.unknown_key]: ~/.config/daypass/daypass.toml:1:2: unknown key "profiles"
       hint: did you mean `profile`?
-    ");
-    insta::assert_snapshot!(told(parse("\n  region = \"eu-west-1\"\n", Origin::Yours)), @r"
-    error[config.unknown_key]: ~/.config/daypass/daypass.toml:2:3: unknown key `region`
+    "#);
+    insta::assert_snapshot!(told(parse("\n  region = \"eu-west-1\"\n", Origin::Yours)), @r#"
+    error[config.unknown_key]: ~/.config/daypass/daypass.toml:2:3: unknown key "region"
       hint: it belongs to a profile: put it under [profile.NAME]
-    ");
+    "#);
 }
 
 #[test]

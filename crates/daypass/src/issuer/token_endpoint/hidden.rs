@@ -21,17 +21,40 @@ impl Hidden {
         }
     }
 
-    /// Returns outside text as it may be shown.
+    /// Whether a text is one of these.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        self.0.iter().any(|secret| secret.as_str() == text)
+    }
+
+    /// Returns outside text as it may be shown: not at all where it repeats a secret or a part of
+    /// one, since a server may have cut it off or changed a character.
     pub(crate) fn shown(&self, text: &str) -> String {
-        let repeats = |secret: &Zeroizing<String>| {
-            let mut parts = text.as_bytes().windows(secret.len());
-            parts.any(|part| part.eq_ignore_ascii_case(secret.as_bytes()))
+        let whole = |secret: &&Zeroizing<String>| contains(text.as_bytes(), secret.as_bytes());
+        // More than this is not shown anyway.
+        let start = text.as_bytes();
+        let start = start.get(..MAX_SHOWN).unwrap_or(start);
+        let part = |secret: &&Zeroizing<String>| {
+            let length = part_length(secret.len());
+            length.is_some_and(|n| secret.as_bytes().windows(n).any(|part| contains(start, part)))
         };
-        if self.0.iter().any(repeats) {
+        if self.0.iter().any(|secret| whole(&secret) || part(&secret)) {
             return "(not shown: it repeats a secret)".to_owned();
         }
         printable(text)
     }
+}
+
+/// At least as many bytes as `printable` shows.
+const MAX_SHOWN: usize = 1024;
+
+/// How much of a secret of this length nobody may see: less may be a word that just occurs in it. Of
+/// a short one only the whole counts.
+fn part_length(length: usize) -> Option<usize> {
+    (length >= 12).then_some(8)
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
 }
 
 #[cfg(test)]
@@ -64,6 +87,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_part_of_a_secret_is_not_repeated_either() {
+        let secret = "kX2-uV9_0aBcD3eFgH4i";
+        let mut hidden = Hidden::default();
+        hidden.hide(secret);
+        for at in 0..secret.len() {
+            let (before, after) = secret.split_at(at);
+            let (longer, longest) = (before.len().max(after.len()), 7);
+            for echo in
+                [format!("got {before}"), format!("got {before} {after}"), format!("{after}!")]
+            {
+                let seen = hidden.shown(&echo);
+                let repeats = secret
+                    .as_bytes()
+                    .windows(longest + 1)
+                    .any(|part| contains(seen.as_bytes(), part));
+                assert!(!repeats, "{seen}");
+                assert!(longer > longest, "one half is always long enough");
+            }
+        }
+        assert_eq!(hidden.shown("the client is unknown"), "the client is unknown");
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub(crate) fn decode(
         None => return Err(unusable("the answer has no access_token".into())),
         Some(_) => return Err(unusable("the access_token is not text".into())),
     };
+    if hidden.holds(text) {
+        return Err(unusable("the access_token is the client's own secret".into()));
+    }
     let access_token = AccessToken::new(text).map_err(|error| unusable(error.to_string()))?;
     match fields.field("token_type") {
         None => {}
@@ -99,7 +102,20 @@ fn is_text_html(kind: &[u8]) -> bool {
 fn lifetime(fields: &Object, token: &str, sent_at: Timestamp, rules: &Rules) -> Duration {
     let stated = fields.seconds("expires_in");
     let lifetime = stated.or_else(|| jwt_lifetime(token, sent_at)).unwrap_or(rules.assume_ttl);
+    if states_nonsense(fields) {
+        tracing::warn!(
+            "the issuer's expires_in is no number of seconds (RFC 6749 section 5.1); the token is \
+             taken to live {} s",
+            lifetime.as_secs()
+        );
+    }
     lifetime.min(rules.max_ttl.unwrap_or(LONGEST_LIFETIME)).min(LONGEST_LIFETIME)
+}
+
+/// Whether there is an `expires_in` that no rule covers: not absent, null, a number or text with one.
+fn states_nonsense(fields: &Object) -> bool {
+    !matches!(fields.field("expires_in"), None | Some(Field::Null))
+        && fields.number("expires_in").is_none()
 }
 
 /// Returns how long a JWT (RFC 7519 section 4.1.4) says that it lives, counted from `sent_at`.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::IssuerErrorClass::{self, *};
-use crate::issuer::testing::SENTINEL;
+use crate::issuer::testing::{Log, SENTINEL};
 use crate::{ScopeSet, Token};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -79,6 +79,41 @@ fn a_secret_is_hidden_in_every_form_in_which_it_was_sent() {
     }
     assert_eq!(hidden.shown("bad id"), "bad id");
     assert_eq!(Hidden::default().shown("::x\n"), "\\::x\\n");
+}
+
+#[test]
+fn a_token_that_is_the_secret_is_refused() {
+    let error = ok(serde_json::json!({ "access_token": SENTINEL, "expires_in": 60 }).to_string());
+    let error = error.unwrap_err();
+    assert_eq!(error.class, IssuerErrorClass::Unusable);
+    assert_eq!(error.description.unwrap(), "the access_token is the client's own secret");
+}
+
+#[test]
+fn an_expires_in_that_is_no_number_is_told_of() {
+    for (written, told) in [
+        ("3600", false),
+        ("\"3600\"", false),
+        ("null", false),
+        ("0", false),
+        ("-1", false),
+        ("[3600]", true),
+        ("true", true),
+        ("\"3600s\"", true),
+        ("{}", true),
+    ] {
+        let log = Log::default();
+        let token = tracing::subscriber::with_default(log.clone(), || {
+            ok(format!(r#"{{"access_token":"t","expires_in":{written}}}"#))
+        });
+        assert!(token.is_ok(), "{written}");
+        assert_eq!(
+            log.lines().concat().contains("is no number of seconds"),
+            told,
+            "{written}: {}",
+            log.lines().concat()
+        );
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::fs::{DirBuilder, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -165,6 +165,15 @@ pub(super) fn names(folder: &OwnedFd) -> Result<Vec<Name>, Errno> {
 pub(super) fn open_unchecked(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::openat(CWD, path, flags, Mode::empty())
+}
+
+/// Returns the first bytes of a file, if it has so many.
+pub(super) fn head<const N: usize>(folder: &OwnedFd, name: &Name) -> Option<[u8; N]> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(folder, name.to_string(), flags, Mode::empty()).ok()?;
+    let mut head = [0; N];
+    File::from(file).read_exact(&mut head).ok()?;
+    Some(head)
 }
 
 /// Returns when a file was last written, by the wall clock.

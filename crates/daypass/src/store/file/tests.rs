@@ -431,6 +431,8 @@ async fn a_family_is_found_without_a_secret() {
     lease.finish(Some(world.token("t"))).await.unwrap();
     assert!(has_family(&world.folder(), family(1)));
     assert!(!has_family(&world.folder(), family(2)));
+    claim(&store, 1).await.unwrap().finish(Some(Record::default())).await.unwrap();
+    assert!(!has_family(&world.folder(), family(1)), "the token is forgotten");
 }
 
 #[tokio::test(start_paused = true)]
