@@ -3,7 +3,7 @@
 //!
 //! Only the linker that comes with Rust for this target knows how; others leave it be.
 
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "how build scripts talk")]
+#![expect(clippy::disallowed_methods, reason = "how build scripts talk")]
 
 use std::env;
 use std::path::Path;
