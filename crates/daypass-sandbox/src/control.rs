@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::fault::PlannedFault;
-use crate::fault::parse::printable;
+use crate::fault::parse::{FaultError, printable};
 use crate::reply;
 use crate::sandbox::Sandbox;
 
@@ -60,8 +60,13 @@ pub(crate) fn answer(sandbox: &Sandbox, request: &Request<Bytes>) -> Response<By
     }
 }
 
-/// One fault or an array of them, planned or plain; all or none.
+/// One fault or an array of them, planned or plain; all or none. Or one as on the command line.
 fn planned(body: &[u8]) -> Result<Vec<PlannedFault>, String> {
+    if let Ok(text) = std::str::from_utf8(body)
+        && !text.trim_start().starts_with(['{', '[', '"'])
+    {
+        return text.parse().map(|fault| vec![fault]).map_err(|why: FaultError| why.to_string());
+    }
     let value: Value = serde_json::from_slice(body).map_err(|why| printable(&why.to_string()))?;
     let values = match value {
         Value::Array(values) => values,

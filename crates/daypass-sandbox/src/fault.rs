@@ -178,6 +178,41 @@ impl Fault {
         "revoke_all",
     ];
 
+    /// How each fault is written on the command line, and what it does; one a line.
+    pub const USAGE: &[(&str, &str)] = &[
+        ("none", "nothing: this request meets no standing fault either"),
+        ("delay_ms=150", "the answer comes late, by milliseconds"),
+        ("stall", "the answer never comes"),
+        ("stall_body", "the headers come, the body never does"),
+        ("slow", "the body comes byte by byte"),
+        ("truncated", "the connection closes within the body"),
+        ("reset", "the connection closes without an answer"),
+        ("status=503", "this status, from 200 to 599, with plain text"),
+        ("oauth_error=invalid_client", "an error of RFC 6749 section 5.2"),
+        ("throttle", "429 with Retry-After: 1"),
+        ("rate_limited", "Genesys' rate limit: 400 invalid_request"),
+        ("redirect=https://example.com/", "302 to this URL"),
+        ("empty_body", "200 without a body"),
+        ("garbage_body", "200 with bytes that are no text"),
+        ("html_body", "200 with a web page"),
+        ("not_an_object", "200 with a JSON array"),
+        ("huge_body", "200 with 2 MiB of JSON"),
+        ("hostile_description", "an error with newlines and escape codes"),
+        ("expires_in=absent", "a token without; or null, text, float, zero, negative, huge"),
+        ("token_text=newline", "a token that must not be handed out"),
+        ("token_type=mac", "a token of another type"),
+        ("no_token_type", "a token without token_type"),
+        ("api:unauthorized", "401 invalid_token, at the API"),
+        ("api:insufficient_scope", "403 insufficient_scope, at the API"),
+        ("revoke_all", "every token is revoked, then the request is handled"),
+    ];
+
+    /// Returns how the fault of this name is written.
+    pub(crate) fn usage(name: &str) -> &'static str {
+        let named = |usage: &str| usage.trim_start_matches("api:").split('=').next() == Some(name);
+        Self::USAGE.iter().find(|(usage, _)| named(usage)).map_or("its name alone", |found| found.0)
+    }
+
     /// The fault's name.
     pub fn name(&self) -> &'static str {
         match self {

@@ -54,7 +54,7 @@ fn a_body_that_is_wrong_changes_nothing_and_is_told_what_is_allowed() {
     for (path, body, expected) in [
         ("faults", r#"{"at":"token","fault":"stall","often":2}"#, "expected one of `at`, `times`"),
         ("faults", r#"["stall", "stal"]"#, "expected one of `none`"),
-        ("faults", "", "EOF"),
+        ("faults", "", "there are: none, delay_ms"),
         ("clock", r#"{"advance":1}"#, "unknown field `advance`, expected `advance_s`"),
         ("clock", r#"{"advance_s":"1h"}"#, "expected i64"),
     ] {

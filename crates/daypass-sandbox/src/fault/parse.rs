@@ -25,13 +25,19 @@ pub enum FaultError {
         /// A text that works.
         example: &'static str,
     },
-    /// The value does not fit the fault; the text says what would.
-    #[error("{name} can't be that: {reason}")]
+    /// The value does not fit the fault.
+    #[error("{name} can't be that; write {}", Fault::usage(name))]
     BadValue {
         /// The fault.
         name: &'static str,
-        /// What was expected instead, printable.
-        reason: String,
+    },
+    /// Requests there never meet this fault.
+    #[error("{name} is not met there; write {instead}")]
+    Elsewhere {
+        /// The fault.
+        name: &'static str,
+        /// A text that works.
+        instead: &'static str,
     },
     /// The JSON is broken or has the wrong shape; the text says what is allowed.
     #[error("not a fault: {0}")]
@@ -58,10 +64,7 @@ impl FromStr for Fault {
         let Some(name) = Self::NAMES.iter().copied().find(|name| *name == given) else {
             return Err(FaultError::UnknownName { name: printable(&given) });
         };
-        let bad = |error: serde_json::Error| FaultError::BadValue {
-            name,
-            reason: printable(&error.to_string()),
-        };
+        let bad = |_: serde_json::Error| FaultError::BadValue { name };
         let Some(value) = value else {
             return match default_value(name) {
                 Ok(Some(value)) => serde_json::from_value(json!({ name: value })).map_err(bad),
@@ -108,7 +111,7 @@ impl FromStr for PlannedFault {
             }
             _ => (rest, None),
         };
-        Ok(Self { at, times, fault: fault.parse()? })
+        Self { at, times, fault: fault.parse()? }.in_place()
     }
 }
 
@@ -118,10 +121,27 @@ impl PlannedFault {
         let is_field = |name: &String| matches!(name.as_str(), "at" | "times" | "fault");
         let fields = value.as_object();
         if fields.is_some_and(|fields| fields.len() != 1 || fields.keys().any(is_field)) {
-            return serde_json::from_value(value).map_err(json_error);
+            return serde_json::from_value(value).map_err(json_error).and_then(Self::in_place);
         }
         let fault = serde_json::from_value(value).map_err(json_error)?;
-        Ok(Self { at: Endpoint::Token, times: None, fault })
+        Self { at: Endpoint::Token, times: None, fault }.in_place()
+    }
+
+    /// Refuses a fault that no request to its endpoint would meet.
+    fn in_place(self) -> Result<Self, FaultError> {
+        let name = self.fault.name();
+        let api = matches!(self.fault, Fault::Unauthorized | Fault::InsufficientScope);
+        let token = matches!(
+            self.fault,
+            Fault::ExpiresIn(_) | Fault::TokenText(_) | Fault::TokenType(_) | Fault::NoTokenType
+        );
+        let elsewhere = || Err(FaultError::Elsewhere { name, instead: Fault::usage(name) });
+        match self.at {
+            Endpoint::Api | Endpoint::Other if token => elsewhere(),
+            Endpoint::Revocation | Endpoint::Metadata if token || api => elsewhere(),
+            Endpoint::Token if api => elsewhere(),
+            _ => Ok(self),
+        }
     }
 }
 
