@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use daypass::{Env, Error, parse_duration};
+use daypass::{Code, Env, Error, parse_duration};
 
 use crate::command;
 use crate::context::{Context, Loudness};
@@ -141,8 +141,8 @@ pub(crate) struct Token {
     /// Print it on a terminal too
     #[arg(long)]
     pub(crate) show: bool,
-    /// Write errors as JSON (with --format json they are)
-    #[arg(long)]
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
 }
 
@@ -173,6 +173,9 @@ pub(crate) struct Exec {
 
 /// `daypass status`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Asks nobody and changes nothing. A profile that is named and cannot be opened is an error; among all
+profiles it says why in its place, and the exit code is 0.")]
 pub(crate) struct Status {
     /// The profile; without it all that can be opened
     pub(crate) profile: Option<String>,
@@ -194,9 +197,8 @@ pub(crate) struct Profile {
 /// `daypass trust`.
 #[derive(Debug, Args)]
 pub(crate) struct Trust {
-    /// The file to trust
-    #[arg(default_value = "daypass.toml")]
-    pub(crate) file: PathBuf,
+    /// The file to trust; without it the one of --config, or ./daypass.toml
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// `daypass completions`.
@@ -221,9 +223,16 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 /// Parses the command line and runs its command.
 pub(crate) fn run(args: Vec<OsString>, env: Env) -> ExitCode {
+    let first = args.first().cloned();
     let cli = match Cli::try_parse_from(std::iter::once(OsString::from("daypass")).chain(args)) {
         Ok(cli) => cli,
         Err(error) => {
+            let forgot = error.kind() == clap::error::ErrorKind::MissingRequiredArgument;
+            if forgot && first.as_deref() == Some("exec".as_ref()) {
+                let error = Error::new(Code::Usage, "there is no command");
+                let hint = "it stands after two dashes: daypass exec -- COMMAND";
+                return ended(Err(error.with_hint(hint)), false);
+            }
             // Help and version go to stdout and succeed; nobody can be told that it is gone.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
@@ -241,9 +250,25 @@ pub(crate) fn run(args: Vec<OsString>, env: Env) -> ExitCode {
     let context = Context { env, directory, config: globals.config, loudness };
     let json = verb.wants_json();
     dispatch(&context, verb).unwrap_or_else(|Failure { error, exit_code }| {
-        report::error(&error, json);
+        report::error(&within_exec(&context.env, error), json);
         ExitCode::from(exit_code)
     })
+}
+
+/// A command that was started by `exec` has a token and no credentials, which is how it is meant.
+fn within_exec(env: &Env, error: Error) -> Error {
+    let Some(variables) = env.var(command::exec::INSIDE) else { return error };
+    match error.code() {
+        Code::ConfigNoProfile
+        | Code::ConfigSecretMissing
+        | Code::ConfigClientIdMissing
+        | Code::StoreNoKey => error.with_hint(format!(
+            "this runs under daypass exec, which took the credentials out of the environment: the \
+             token is in {}",
+            daypass::printable(variables)
+        )),
+        _ => error,
+    }
 }
 
 /// Returns the exit code of a command that ended, and tells its error.

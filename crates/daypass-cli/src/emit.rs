@@ -1,11 +1,13 @@
 //! Handing a token out: masks first, then the token in its format, then one line for people.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use daypass::{Clock, Code, Error, Granted, Profile, SystemClock, Timestamp, printable};
+use rustix::fs::FileType;
 use zeroize::Zeroizing;
 
 use crate::context::{Context, on_terminal};
@@ -28,8 +30,7 @@ pub(crate) fn hand_out(context: &Context, handout: &Handout<'_>) -> Result<(), E
     let now = SystemClock.now();
     let destination = destination(context, handout.format, handout.out)?;
     if context.on_github() || matches!(handout.format, Format::Github | Format::GithubEnv) {
-        mask::write_masks(&mut io::stderr().lock(), token)
-            .map_err(|error| failed("stderr", &error))?;
+        mask(token)?;
     }
     let variable = handout.profile.token_variable();
     let text = || format(handout.format, handout.granted, variable, now);
@@ -47,6 +48,26 @@ pub(crate) fn hand_out(context: &Context, handout: &Handout<'_>) -> Result<(), E
         report::line(&summary(handout.profile, handout.client_id, handout.granted, now));
     }
     Ok(())
+}
+
+/// Tells GitHub Actions to hide a token, before it can be seen anywhere.
+pub(crate) fn mask(token: &str) -> Result<(), Error> {
+    if is_nowhere(rustix::stdio::stderr()) {
+        return Err(Error::new(
+            Code::Usage,
+            "stderr leads nowhere, so GitHub Actions cannot be told to hide the token",
+        )
+        .with_hint("leave 2>/dev/null away; --quiet keeps daypass silent"));
+    }
+    mask::write_masks(&mut io::stderr().lock(), token).map_err(|error| failed("stderr", &error))
+}
+
+/// Whether this is `/dev/null`: a descriptor that was closed is that too by now.
+fn is_nowhere(descriptor: impl AsFd) -> bool {
+    let null = rustix::fs::stat("/dev/null").map(|stat| stat.st_rdev);
+    let kind = |stat: &rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode);
+    rustix::fs::fstat(descriptor)
+        .is_ok_and(|stat| kind(&stat) == FileType::CharacterDevice && Ok(stat.st_rdev) == null)
 }
 
 /// Where a token goes.
@@ -144,9 +165,25 @@ fn to_github(path: &Path, entries: &[(&str, &str)]) -> Result<(), Error> {
     for (name, value) in entries {
         text.push_str(&github_entry(name, value, &delimiter()?));
     }
-    let file = File::options().append(true).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|error| failed(&shown, &error))
+    let mut append = || -> io::Result<()> {
+        let mut file = File::options().read(true).append(true).open(path)?;
+        if is_unfinished(&mut file)? {
+            text.insert(0, '\n');
+        }
+        file.write_all(text.as_bytes())
+    };
+    append().map_err(|error| failed(&shown, &error))
+}
+
+/// Whether the last line lacks its end: what is added would become part of it.
+fn is_unfinished(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 /// A heredoc delimiter that a value can't foresee.

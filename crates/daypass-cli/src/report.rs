@@ -149,10 +149,17 @@ fn write(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// `EMFILE` and `ENFILE`, for which the standard library has no words.
+const OUT_OF_FILES: [i32; 2] =
+    [rustix::io::Errno::MFILE.raw_os_error(), rustix::io::Errno::NFILE.raw_os_error()];
+
 /// Says what the system said.
 pub(crate) fn why(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "not found".to_owned(),
+        _ if error.raw_os_error().is_some_and(|code| OUT_OF_FILES.contains(&code)) => {
+            "too many open files (see ulimit -n)".to_owned()
+        }
         kind => kind.to_string(),
     }
 }

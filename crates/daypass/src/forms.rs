@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 const SHORTEST_BASE64: usize = 8;
 
 /// Returns every form of a secret that is worth looking for, the plain one first: as it is,
-/// URL-encoded, as in JSON, and in base64, alone or inside something longer such as HTTP Basic
+/// URL-encoded, as in JSON, in hexadecimal digits, and in base64, alone or inside something longer such as HTTP Basic
 /// credentials (RFC 7617; RFC 6749 section 2.3.1 has the secret form-encoded there).
 pub fn secret_forms(secret: &str) -> Vec<Zeroizing<String>> {
     let json = Zeroizing::new(serde_json::to_string(secret).unwrap_or_default());
@@ -18,6 +18,8 @@ pub fn secret_forms(secret: &str) -> Vec<Zeroizing<String>> {
     let mut forms = vec![secret.to_owned()];
     forms.extend(url_encoded(&form));
     forms.extend([json.replace('/', "\\/"), ascii(json), json.to_owned()]);
+    forms.extend([COMPONENT_KEEPS, URI_KEEPS].map(|keeps| percent_encoded(secret, keeps)));
+    forms.extend(hex(secret).into_iter().filter(|form| form.len() >= SHORTEST_BASE64));
     for text in [secret, &form] {
         let base64 = (0..3).flat_map(|offset| embedded(text.as_bytes(), offset));
         forms.extend(base64.filter(|form| form.len() >= SHORTEST_BASE64));
@@ -29,6 +31,24 @@ pub fn secret_forms(secret: &str) -> Vec<Zeroizing<String>> {
         }
     }
     distinct
+}
+
+/// What JavaScript's `encodeURIComponent` and `encodeURI` leave as it is, besides letters and digits.
+const COMPONENT_KEEPS: &str = "-_.!~*'()";
+const URI_KEEPS: &str = "-_.!~*'();,/?:@&=+$#";
+
+fn percent_encoded(secret: &str, keeps: &str) -> String {
+    let byte = |byte: u8| {
+        let kept = byte.is_ascii_alphanumeric() || keeps.as_bytes().contains(&byte);
+        if kept { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    secret.bytes().map(byte).collect()
+}
+
+/// In large and in small digits.
+fn hex(secret: &str) -> [String; 2] {
+    let large: String = secret.bytes().map(|byte| format!("{byte:02X}")).collect();
+    [large.to_lowercase(), large]
 }
 
 /// As in JSON that is ASCII throughout.
@@ -91,6 +111,9 @@ mod tests {
                 "a~%2f%c3%a9",
                 "a~\\/é",
                 "a~/\\u00e9",
+                "a~/%C3%A9",
+                "617e2fc3a9",
+                "617E2FC3A9",
                 "YSU3RSUyRiVDMyVB",
                 "N0UlMkYlQzMl",
                 "JTdFJTJGJUMzJUE5",

@@ -11,6 +11,7 @@ mod slot;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod unkept;
 mod wait;
 
 use std::fmt;

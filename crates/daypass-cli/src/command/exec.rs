@@ -11,7 +11,10 @@ use daypass::{Clock, Code, Error, Granted, Opened, SystemClock, Timestamp, print
 use super::{block_on, refuse_agent, token};
 use crate::cli::{Exec, Failure};
 use crate::context::Context;
-use crate::{emit, mask, report, scrub};
+use crate::{emit, report, scrub};
+
+/// Tells a `daypass` within the command which variables have its tokens.
+pub(crate) const INSIDE: &str = "DAYPASS_EXEC";
 
 /// What `exec` returns when it failed before the command ran.
 const FAILED: u8 = 125;
@@ -34,6 +37,8 @@ pub(crate) fn run(context: &Context, args: &Exec) -> Result<ExitCode, Failure> {
     for pass in &passes {
         command.env(&pass.variable, pass.granted.token.access_token().secret());
     }
+    let given: Vec<_> = passes.iter().map(|pass| pass.variable.as_str()).collect();
+    command.env(INSIDE, given.join(" "));
     // A signal that somebody blocked here would never reach the command. The kernel takes any mask.
     let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
     // On success nothing of this process stays, and nothing below is reached.
@@ -79,7 +84,53 @@ fn one_wanted(typed: &str) -> Result<Wanted<'_>, Error> {
                 "letters, digits and underscores: daypass exec billing=BILLING_TOKEN -- ...",
             ));
     }
+    if means_something_else(variable) {
+        return Err(Error::new(
+            Code::Usage,
+            format!("{variable} means something else to programs"),
+        )
+        .with_hint("a name of its own: daypass exec billing=BILLING_TOKEN -- ..."));
+    }
     Ok(Wanted { profile: (!profile.is_empty()).then_some(profile), variable: Some(variable) })
+}
+
+/// Whether programs, the dynamic linker or daypass itself would take the token for something else.
+fn means_something_else(variable: &str) -> bool {
+    const TAKEN: &[&str] = &[
+        "PATH",
+        "HOME",
+        "USER",
+        "SHELL",
+        "PWD",
+        "IFS",
+        "ENV",
+        "BASH_ENV",
+        "TMPDIR",
+        "LANG",
+        "TERM",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "ALL_PROXY",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "PYTHONSTARTUP",
+        "NODE_OPTIONS",
+        "NODE_PATH",
+        "RUBYOPT",
+        "PERL5OPT",
+        "JAVA_TOOL_OPTIONS",
+        "GIT_SSH_COMMAND",
+        "RUNNER_TEMP",
+        "CI",
+    ];
+    let upper = variable.to_ascii_uppercase();
+    let prefixes = ["LD_", "DYLD_", "LC_", "DAYPASS_", "INPUT_"];
+    TAKEN.contains(&upper.as_str())
+        || prefixes.iter().any(|prefix| upper.starts_with(prefix))
+        || daypass::credential_variables().any(|credential| credential == variable)
 }
 
 fn passes(context: &Context, args: &Exec, wanted: &[Wanted<'_>]) -> Result<Vec<Pass>, Error> {
@@ -110,8 +161,7 @@ fn passes(context: &Context, args: &Exec, wanted: &[Wanted<'_>]) -> Result<Vec<P
 fn fetch(context: &Context, args: &Exec, opened: &Opened) -> Result<Granted, Error> {
     let granted = block_on(token::for_child(opened, args.min_ttl, args.timeout))?;
     if context.on_github() {
-        // A log that cannot be written shows no token either.
-        let _ = mask::write_masks(&mut io::stderr().lock(), granted.token.access_token().secret());
+        emit::mask(granted.token.access_token().secret())?;
     }
     if context.tells() {
         let (profile, client_id) = (&opened.profile, &opened.client_id);
@@ -154,6 +204,11 @@ mod tests {
         assert_eq!(wanted[0], Wanted { profile: Some("genesys"), variable: None });
         assert_eq!(wanted[1], Wanted { profile: Some("billing"), variable: Some("B_2") });
         assert_eq!(wanted[2], Wanted { profile: None, variable: Some("TOKEN") });
+        for taken in ["PATH", "LD_PRELOAD", "GC_CLIENT_SECRET", "DAYPASS_AGENT", "https_proxy"] {
+            let typed = format!("a={taken}");
+            let error = one_wanted(&typed).unwrap_err();
+            assert!(error.message().contains("something else"), "{taken}");
+        }
         for bad in ["a=", "a=1X", "a=B-C", "a=B=C", "a=B C", "a=Ä"] {
             assert_eq!(one_wanted(bad).unwrap_err().code(), Code::Usage, "{bad}");
         }

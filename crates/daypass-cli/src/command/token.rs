@@ -21,8 +21,9 @@ const MAX_STDIN: u64 = 128 * 1024;
 
 pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
     refuse_agent(context)?;
+    let as_format = if args.json { Format::Json } else { args.format };
     // What cannot be handed out is not asked for.
-    emit::destination(context, args.format, args.out.as_deref())?;
+    emit::destination(context, as_format, args.out.as_deref())?;
     let refused = if args.reject { Some(refused_token()?) } else { None };
     let opened = context.open(args.profile.as_deref())?;
     let want = Want {
@@ -31,7 +32,7 @@ pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
         force: args.fresh,
     };
     let granted = block_on(fetch(&opened, want, refused))?;
-    if emit::hides_token(args.format, args.out.as_deref(), args.show) {
+    if emit::hides_token(as_format, args.out.as_deref(), args.show) {
         report::line(&emit::summary(
             &opened.profile,
             &opened.client_id,
@@ -45,7 +46,7 @@ pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
         profile: &opened.profile,
         client_id: &opened.client_id,
         granted: &granted,
-        format: args.format,
+        format: as_format,
         out: args.out.as_deref(),
     };
     emit::hand_out(context, &handout)

@@ -71,7 +71,7 @@ fn the_default_profile_is_taken_where_none_is_named() {
     cli.write_yours(&two);
     insta::assert_snapshot!(cli.run(&["token"]).fails(2), @r"
     error[config.ambiguous]: [ROOT]/config/daypass/daypass.toml has several profiles and no `default`, and none is named
-      hint: name one: daypass token a, or daypass token b
+      hint: name one of them: a or b
     ");
     cli.write_yours(&format!("default = \"b\"\n{two}"));
     let told = cli.run(&["token", "-v"]).ok();

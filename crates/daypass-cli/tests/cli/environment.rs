@@ -69,7 +69,7 @@ fn two_spellings_of_one_client_are_fine_and_of_two_are_not() {
     cli.set("GENESYSCLOUD_OAUTHCLIENT_ID", "two");
     insta::assert_snapshot!(cli.run(&["token"]).fails(2), @r"
     error[config.ambiguous]: GENESYSCLOUD_OAUTHCLIENT_ID and GC_CLIENT_ID name different clients
-      hint: unset one of them, or name the profile: daypass token genesys-cloud takes GENESYSCLOUD_OAUTHCLIENT_ID
+      hint: unset one of them, or name the profile: genesys-cloud takes GENESYSCLOUD_OAUTHCLIENT_ID
     ");
     cli.run(&["status", "genesys-cloud"]).quiet();
 }
@@ -80,7 +80,7 @@ fn two_clients_of_two_providers_want_a_name() {
     cli.set("GC_CLIENT_ID", "one").set("GC_CLIENT_SECRET", "s3cret").set("GC_REGION", "eu-west-1");
     insta::assert_snapshot!(cli.run(&["token"]).fails(2), @r"
     error[config.ambiguous]: the environment has both genesys-cloud and oauth2, and no profile is named
-      hint: name one: daypass token genesys-cloud, or daypass token oauth2
+      hint: name one of them: genesys-cloud or oauth2
     ");
     cli.run(&["token", "oauth2"]).quiet();
 }

@@ -203,3 +203,11 @@ fn a_command_that_reads_what_is_typed_keeps_its_input() {
     stdin.write_all(b"1\n2\n").unwrap();
     assert_eq!(child.wait_with_output().unwrap().stdout, b"21\n");
 }
+
+#[test]
+fn a_daypass_within_exec_is_told_that_it_has_a_token_already() {
+    let cli = Cli::genesys();
+    let told = cli.run(&["exec", "--", env!("CARGO_BIN_EXE_daypass"), "token"]).fails(2);
+    assert!(told.contains("hint: this runs under daypass exec"), "{told}");
+    assert!(told.contains("the token is in GENESYSCLOUD_ACCESS_TOKEN"), "{told}");
+}

@@ -70,7 +70,7 @@ fn an_issuer_that_cannot_revoke_says_so_and_the_token_stays() {
     let token = cli.token();
     insta::assert_snapshot!(cli.run(&["revoke"]).fails(3), @r"
     error[issuer.cannot_revoke]: 127.0.0.1:PORT has no way to revoke a token
-      hint: daypass forget removes it from the cache; it ends by itself
+      hint: if it has a revocation endpoint, name it: revocation_url, or issuer; daypass forget removes the token from the cache, and it ends by itself
     ");
     assert_eq!(cli.token(), token);
     assert_eq!(cli.asked(), 1);

@@ -110,6 +110,40 @@ fn github_masks_the_token_and_makes_it_an_output() {
 }
 
 #[test]
+fn an_unfinished_last_line_does_not_swallow_what_is_added() {
+    let mut cli = Cli::new();
+    let file = cli.write("tmp/env", "FOO=bar");
+    cli.set("GITHUB_ACTIONS", "true").set("GITHUB_ENV", &file);
+    cli.run(&["token", "--format", "github-env"]).ok();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(entries(text.strip_prefix("FOO=bar\n").unwrap()).len(), 1, "{text}");
+}
+
+#[test]
+fn no_token_is_handed_out_where_github_cannot_be_told_to_hide_it() {
+    let mut cli = Cli::new();
+    cli.set("GITHUB_ACTIONS", "true");
+    for lost in ["2>/dev/null", "2>&-"] {
+        for command in ["daypass token", "daypass exec -- printenv ACCESS_TOKEN"] {
+            let ran = cli.sh(&format!("{command} {lost}; echo ended $?"));
+            assert!(
+                ran.stdout.starts_with("ended ") && !ran.stdout.contains("ended 0"),
+                "{}",
+                ran.stdout
+            );
+        }
+    }
+}
+
+#[test]
+fn json_is_the_format_of_that_name() {
+    let cli = Cli::new();
+    let ran = cli.run(&["token", "--json"]).ok();
+    assert!(ran.stdout.starts_with("{\"access_token\":"), "{}", ran.stdout);
+    cli.run(&["token", "--json", "--format", "header"]).fails(2);
+}
+
+#[test]
 fn github_env_serves_all_later_steps() {
     let mut cli = Cli::new();
     let file = cli.write("tmp/env", "");

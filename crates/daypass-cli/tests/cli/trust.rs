@@ -147,3 +147,11 @@ fn a_found_file_may_not_take_the_name_of_a_profile_of_yours() {
       hint: rename one of them, or name the file: --config [ROOT]/work/daypass.toml
     "#);
 }
+
+#[test]
+fn the_file_of_config_can_be_trusted_and_two_files_cannot() {
+    let cli = Cli::new();
+    cli.write("work/other.toml", "");
+    cli.run(&["trust", "--config", "other.toml"]).ok();
+    cli.run(&["trust", "other.toml", "--config", "other.toml"]).fails(2);
+}

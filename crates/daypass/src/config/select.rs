@@ -121,7 +121,7 @@ fn from_environment<'a>(files: &'a [ConfigFile], env: &Env) -> Result<Selected<'
                 let message =
                     format!("the environment has both {one} and {two}, and no profile is named");
                 return Err(Error::new(Code::ConfigAmbiguous, message)
-                    .with_hint(format!("name one: daypass token {one}, or daypass token {two}")));
+                    .with_hint(format!("name one of them: {one} or {two}")));
             }
         }
     }
@@ -137,12 +137,12 @@ fn nothing(files: &[ConfigFile]) -> Error {
         (Some((name, path, false)), _) => error(
             Code::ConfigNoProfile,
             format!("no profile is named, and {path} was only found here"),
-            format!("name it: daypass token {name}, or trust the file: daypass trust {path}"),
+            format!("name it: {name}; or trust the file: daypass trust {path}"),
         ),
         (Some((one, path, true)), Some((two, ..))) => error(
             Code::ConfigAmbiguous,
             format!("{path} has several profiles and no `default`, and none is named"),
-            format!("name one: daypass token {one}, or daypass token {two}"),
+            format!("name one of them: {one} or {two}"),
         ),
         _ => error(
             Code::ConfigNoProfile,

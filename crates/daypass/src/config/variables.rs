@@ -126,9 +126,8 @@ impl<'e> Spellings<'e> {
         let Some(((first, second), what)) = pair else { return Ok(()) };
         let (profile, used) = (self.preset.profile(), self.choose(None, None));
         let used = used.map_or(first, |spelling| spelling.id.name);
-        Err(Error::new(Code::ConfigAmbiguous, format!("{first} and {second} {what}")).with_hint(
-            format!("unset one of them, or name the profile: daypass token {profile} takes {used}"),
-        ))
+        Err(Error::new(Code::ConfigAmbiguous, format!("{first} and {second} {what}"))
+            .with_hint(format!("unset one of them, or name the profile: {profile} takes {used}")))
     }
 
     /// Returns the region that the variables say, those of `first` before others.

@@ -169,7 +169,7 @@ async fn landed(
         _ => Some(damping::pause(record.retry, now)),
     };
     let granted = inner.grant(&record, Source::Issuer);
-    finish(inner, lease, Some(record)).await;
+    finish(inner, lease, record).await;
     match (wanted, granted) {
         (Some(wanted), _) => Err(inner.labels.too_short(wanted, lives)),
         (None, Some(granted)) if granted.token.remaining(now).is_zero() => {
@@ -208,7 +208,7 @@ async fn failed(
     // A token that an API refused is good for something only while nobody can tell better.
     let refused_for_good = reason == Reason::Rejected && remembered_for(error.class).is_some();
     let spare = if refused_for_good { None } else { spare(inner, mission, &record) };
-    finish(inner, lease, Some(record)).await;
+    finish(inner, lease, record).await;
     match spare {
         Some(granted) => {
             tracing::warn!("{host} gave no new token ({error}); the cached one is still valid");
@@ -254,13 +254,16 @@ fn is_spare(inner: &Inner, mission: &Mission, record: &Record) -> bool {
     !remaining.is_zero() && enough && !mission.ask.force
 }
 
-async fn finish(inner: &Inner, lease: Held, record: Option<Record>) {
-    let Some(lease) = lease else { return };
-    match lease.finish(record).await {
-        Ok(()) => {}
+async fn finish(inner: &Inner, lease: Held, record: Record) {
+    let Some(lease) = lease else { return inner.unkept.keep(record) };
+    match lease.finish(Some(record.clone())).await {
+        Ok(()) => inner.unkept.clear(),
         Err(StoreError::Lost) => {
             tracing::info!("somebody else wrote the record meanwhile; this token is not kept");
         }
-        Err(error) => inner.store_failed(&error),
+        Err(error) => {
+            inner.store_failed(&error);
+            inner.unkept.keep(record);
+        }
     }
 }

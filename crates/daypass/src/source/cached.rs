@@ -13,6 +13,7 @@ use super::flight::{Flights, Landing, Mission};
 use super::judge::{Ask, Concern, Moment, Verdict, judge};
 use super::report::Labels;
 use super::slot::{Held, Slot};
+use super::unkept::Unkept;
 use super::{Fresh, MinTtl, TokenSource, Want};
 use crate::issuer::Issuer;
 use crate::store::{EventKind, Lease, Peek, Record, StoreError, TokenStore};
@@ -68,6 +69,7 @@ pub(super) struct Inner {
     pub(super) effects: Effects,
     pub(super) labels: Labels,
     pub(super) slot: Slot,
+    pub(super) unkept: Unkept,
     style: Style,
     began: Timestamp,
     jitter: f64,
@@ -93,6 +95,7 @@ impl Cached {
                 issuer,
                 labels,
                 slot: Slot::default(),
+                unkept: Unkept::default(),
                 style,
                 began: effects.clock.now(),
                 jitter: (effects.jitter)(),
@@ -128,6 +131,7 @@ impl Cached {
     /// [`StoreError`] when the store can't be used or somebody keeps the lease.
     pub async fn forget(&self) -> Result<Option<Token>, StoreError> {
         self.inner.slot.clear();
+        self.inner.unkept.clear();
         let now = self.inner.effects.clock.now();
         let mut forgotten = None;
         self.inner
@@ -174,6 +178,7 @@ impl Cached {
             }
         })?;
         inner.slot.clear();
+        inner.unkept.clear();
         let now = inner.effects.clock.now();
         inner
             .amend(|record| {
@@ -304,20 +309,21 @@ impl TokenSource for Cached {
         let fingerprint = token.fingerprint();
         inner.slot.refuse(fingerprint);
         let now = inner.effects.clock.now();
-        let marked = inner
-            .amend_while(
-                |record| is_cached_unmarked(record, fingerprint),
-                |record| {
-                    let sent_at = record.token.as_ref().map_or(now, Token::sent_at);
-                    record.rejected =
-                        Some(damping::mark(record.rejected, fingerprint, sent_at, now));
-                    record.note(now, EventKind::Rejected(fingerprint));
-                    true
-                },
-            )
-            .await;
-        if let Err(error) = marked {
+        let mark = |record: &mut Record| {
+            let sent_at = record.token.as_ref().map_or(now, Token::sent_at);
+            record.rejected = Some(damping::mark(record.rejected, fingerprint, sent_at, now));
+            record.note(now, EventKind::Rejected(fingerprint));
+            true
+        };
+        let unmarked = |record: &Record| is_cached_unmarked(record, fingerprint);
+        if let Err(error) = inner.amend_while(unmarked, mark).await {
             inner.store_failed(&error);
+            let stored = inner.store.load(&inner.key).await.ok().flatten();
+            let mut record = inner.unkept.over(stored.unwrap_or_else(|| inner.remembered()));
+            if unmarked(&record) {
+                mark(&mut record);
+                inner.unkept.keep(record);
+            }
         }
         Ok(())
     }
@@ -413,7 +419,7 @@ impl Inner {
         let deadline = Instant::now() + MARKING;
         loop {
             let record = self.store.load(&self.key).await?.unwrap_or_default();
-            if !needed(&record) {
+            if !needed(&self.unkept.over(record.clone())) {
                 return Ok(());
             }
             if let Some(lease) = self.store.claim(&self.key, MARKING).await? {

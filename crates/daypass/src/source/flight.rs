@@ -89,10 +89,10 @@ async fn fly(inner: &Inner, mission: &Mission) -> Result<Landing, Error> {
     let mut source = Source::Store;
     loop {
         let record = match inner.store.load(&inner.key).await {
-            Ok(record) => record.unwrap_or_default(),
+            Ok(record) => inner.unkept.over(record.unwrap_or_default()),
             Err(error) => {
                 inner.store_failed(&error);
-                let record = inner.remembered();
+                let record = inner.unkept.over(inner.remembered());
                 let reason = match settle(inner, mission, &record, Source::Memory) {
                     Settled::Done(landing) => return landing,
                     Settled::Fetch(reason) => reason,
@@ -121,7 +121,7 @@ async fn fly(inner: &Inner, mission: &Mission) -> Result<Landing, Error> {
                 }
             }
             Ok(Some(lease)) => {
-                let record = lease.record().cloned().unwrap_or_default();
+                let record = inner.unkept.over(lease.record().cloned().unwrap_or_default());
                 match settle(inner, mission, &record, source) {
                     Settled::Done(landing) => {
                         // Nothing is written: what could fail here is only the giving up.

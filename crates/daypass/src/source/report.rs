@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::judge::MAX_THROTTLE;
 use crate::issuer::{IssuerError, IssuerErrorClass};
 use crate::store::Refusal;
 use crate::{Code, Error};
@@ -31,6 +32,13 @@ impl Labels {
                 format!("no token for {client}: {}", described(error)),
             )
             .with_hint("check `issuer`: its metadata says where tokens come from"),
+            IssuerErrorClass::Rejected
+                if error.error.is_none()
+                    && matches!(error.status, Some(300..=399 | 404 | 405 | 410)) =>
+            {
+                Error::new(Code::IssuerRejected, format!("{host} answered {error} for {client}"))
+                    .with_hint("the secret is not the problem: check token_url, or issuer")
+            }
             IssuerErrorClass::Rejected | IssuerErrorClass::BareRejected => self
                 .refused(format!("{host} answered {error} for {client}"), error.error.as_deref()),
             IssuerErrorClass::Unusable => Error::new(
@@ -43,10 +51,14 @@ impl Labels {
                 Error::new(Code::ConfigTls, format!("{host} cannot be asked: {}", described(error)))
                     .with_hint("check ca_file, SSL_CERT_FILE and the proxy settings")
             }
-            IssuerErrorClass::CannotRevoke => {
-                Error::new(Code::IssuerCannotRevoke, format!("{host} has no way to revoke a token"))
-                    .with_hint("daypass forget removes it from the cache; it ends by itself")
-            }
+            IssuerErrorClass::CannotRevoke => Error::new(
+                Code::IssuerCannotRevoke,
+                format!("{host} has no way to revoke a token"),
+            )
+            .with_hint(
+                "if it has a revocation endpoint, name it: revocation_url, or issuer; daypass \
+                         forget removes the token from the cache, and it ends by itself",
+            ),
             IssuerErrorClass::Transient => Error::new(
                 Code::IssuerUnavailable,
                 format!("{host} gave no usable answer for {client}: {}", described(error)),
@@ -108,6 +120,8 @@ impl Labels {
 
     /// The token endpoint asks to wait longer than the caller wants to.
     pub(super) fn throttled(&self, host: &str, after: Option<Duration>) -> Error {
+        // One probe goes out after that, whatever it asks for.
+        let after = after.map(|after| after.min(MAX_THROTTLE));
         let how_long = after.map_or_else(String::new, |after| format!(" for {}", seconds(after)));
         let error = Error::new(
             Code::IssuerThrottled,
@@ -128,7 +142,7 @@ impl Labels {
                 "{} wanted, but {} gets tokens that live {}",
                 span(wanted),
                 self.client,
-                span(has)
+                span(told(has))
             ),
         );
         match &self.lifetime_hint {
@@ -173,6 +187,18 @@ fn described(error: &IssuerError) -> String {
     match (&error.error, &error.description) {
         (None, Some(description)) => description.clone(),
         _ => error.to_string(),
+    }
+}
+
+/// A lifetime without what the network took of it.
+fn told(lifetime: Duration) -> Duration {
+    const MINUTE: u64 = 60;
+    const AWAY: u64 = 5;
+    match lifetime.as_secs() {
+        seconds if seconds > 10 * MINUTE && seconds % MINUTE >= MINUTE - AWAY => {
+            Duration::from_secs(seconds.next_multiple_of(MINUTE))
+        }
+        _ => lifetime,
     }
 }
 

@@ -724,3 +724,30 @@ async fn a_store_that_fails_is_passed_by() {
     }
     assert_eq!(world.issuer.asked(), 3, "a failed early refresh is damped without a store too");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_api_that_always_refuses_is_damped_without_a_store_too() {
+    let clock = Arc::new(TestClock::new());
+    let world = World::with_store(Arc::new(Broken), clock);
+    let source = world.service();
+    for _ in 0..50 {
+        let granted = source.token(Want::default()).await.unwrap();
+        source.reject(granted.token.access_token()).await.unwrap();
+    }
+    assert!(world.issuer.asked() <= 3, "{} requests", world.issuer.asked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_remembered_without_a_store_too() {
+    let clock = Arc::new(TestClock::new());
+    let world = World::with_store(Arc::new(Broken), clock);
+    let source = world.service();
+    world.issuer.stand(Answer::Error(IssuerErrorClass::Rejected));
+    for _ in 0..10 {
+        source.token(Want::default()).await.unwrap_err();
+    }
+    assert_eq!(world.issuer.asked(), 1);
+    advance(s(31)).await;
+    source.token(Want::default()).await.unwrap_err();
+    assert_eq!(world.issuer.asked(), 2);
+}

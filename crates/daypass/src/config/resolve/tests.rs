@@ -269,15 +269,15 @@ fn two_spellings_of_one_client_are_fine_and_two_clients_are_not() {
     implicit(&with("", "", "")).unwrap();
     insta::assert_snapshot!(told(implicit(&with("b", "s", "eu-west-1"))), @r"
     error[config.ambiguous]: GENESYSCLOUD_OAUTHCLIENT_ID and GC_CLIENT_ID name different clients
-      hint: unset one of them, or name the profile: daypass token genesys-cloud takes GENESYSCLOUD_OAUTHCLIENT_ID
+      hint: unset one of them, or name the profile: genesys-cloud takes GENESYSCLOUD_OAUTHCLIENT_ID
     ");
     insta::assert_snapshot!(told(implicit(&with("a", "t", "eu-west-1"))), @r"
     error[config.ambiguous]: GENESYSCLOUD_OAUTHCLIENT_SECRET and GC_CLIENT_SECRET hold different secrets
-      hint: unset one of them, or name the profile: daypass token genesys-cloud takes GENESYSCLOUD_OAUTHCLIENT_ID
+      hint: unset one of them, or name the profile: genesys-cloud takes GENESYSCLOUD_OAUTHCLIENT_ID
     ");
     insta::assert_snapshot!(told(implicit(&with("a", "s", "us-east-1"))), @r"
     error[config.ambiguous]: GENESYSCLOUD_REGION and GC_REGION say different regions
-      hint: unset one of them, or name the profile: daypass token genesys-cloud takes GENESYSCLOUD_OAUTHCLIENT_ID
+      hint: unset one of them, or name the profile: genesys-cloud takes GENESYSCLOUD_OAUTHCLIENT_ID
     ");
 
     let differing = env(&with("b", "t", "us-east-1"));

@@ -75,7 +75,7 @@ fn a_found_file_is_used_when_its_profile_is_named_or_it_is_trusted() {
     assert_eq!(name(resolve(&files, &env, Some("a"))), "a");
     insta::assert_snapshot!(told(resolve(&files, &Env::default(), None)), @r"
     error[config.no_profile]: no profile is named, and ./daypass.toml was only found here
-      hint: name it: daypass token a, or trust the file: daypass trust ./daypass.toml
+      hint: name it: a; or trust the file: daypass trust ./daypass.toml
     ");
     let trusted = parse(&profile("a"), Origin::Found { trusted: true }).unwrap();
     assert_eq!(name(resolve(&[trusted], &env, None)), "a");
@@ -104,13 +104,13 @@ fn two_profiles_and_none_named_is_no_guess() {
     let env = Env::from_pairs(genesys().into_iter().chain(oauth2()));
     insta::assert_snapshot!(told(resolve(&[], &env, None)), @r"
     error[config.ambiguous]: the environment has both genesys-cloud and oauth2, and no profile is named
-      hint: name one: daypass token genesys-cloud, or daypass token oauth2
+      hint: name one of them: genesys-cloud or oauth2
     ");
     assert_eq!(name(resolve(&[], &env, Some("oauth2"))), "oauth2");
     let two = [yours(&format!("{}{}", profile("a"), profile("b")))];
     insta::assert_snapshot!(told(resolve(&two, &Env::default(), None)), @r"
     error[config.ambiguous]: ~/.config/daypass/daypass.toml has several profiles and no `default`, and none is named
-      hint: name one: daypass token a, or daypass token b
+      hint: name one of them: a or b
     ");
 }
 
