@@ -65,6 +65,10 @@ pub enum Code {
     StoreUnsafe,
     /// `store.failed`: the cache folder cannot be used.
     StoreFailed,
+    /// `agent.unreachable`: the agent that `DAYPASS_AGENT` names does not answer.
+    AgentUnreachable,
+    /// `agent.refused`: the agent does not do this, or is another user's.
+    AgentRefused,
     /// `internal`: a defect of daypass.
     Internal,
 }
@@ -74,7 +78,7 @@ pub enum Code {
 pub enum Class {
     /// Usage or configuration: exit code 2.
     Config,
-    /// Refused by the issuer: exit code 3.
+    /// Refused by the issuer or by the agent: exit code 3.
     Rejected,
     /// Not available now, a retry may help: exit code 4.
     Unavailable,
@@ -114,8 +118,15 @@ impl Code {
         Self::StoreNoKey,
         Self::StoreUnsafe,
         Self::StoreFailed,
+        Self::AgentUnreachable,
+        Self::AgentRefused,
         Self::Internal,
     ];
+
+    /// Returns the code of this dotted name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
 
     /// Returns the dotted name.
     pub const fn as_str(self) -> &'static str {
@@ -147,6 +158,8 @@ impl Code {
             Self::StoreNoKey => "store.no_key",
             Self::StoreUnsafe => "store.unsafe",
             Self::StoreFailed => "store.failed",
+            Self::AgentUnreachable => "agent.unreachable",
+            Self::AgentRefused => "agent.refused",
             Self::Internal => "internal",
         }
     }
@@ -154,12 +167,14 @@ impl Code {
     /// Returns what a caller can do about it.
     pub const fn class(self) -> Class {
         match self {
-            Self::IssuerRejected | Self::IssuerInvalidResponse | Self::IssuerCannotRevoke => {
-                Class::Rejected
-            }
-            Self::IssuerThrottled | Self::IssuerUnavailable | Self::TokenDeadline => {
-                Class::Unavailable
-            }
+            Self::IssuerRejected
+            | Self::IssuerInvalidResponse
+            | Self::IssuerCannotRevoke
+            | Self::AgentRefused => Class::Rejected,
+            Self::IssuerThrottled
+            | Self::IssuerUnavailable
+            | Self::TokenDeadline
+            | Self::AgentUnreachable => Class::Unavailable,
             Self::StoreNoKey | Self::StoreUnsafe | Self::StoreFailed => Class::Store,
             Self::Internal => Class::Internal,
             _ => Class::Config,

@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agent;
 mod client;
 mod clock;
 mod config;
@@ -33,6 +34,10 @@ mod store;
 mod testing;
 mod token;
 
+pub use agent::{
+    AgentAddress, AgentClient, AgentLabel, AgentMinTtl, AgentToken, AgentWant, Join, Joined, Peer,
+    Problem, Revoked, field as agent_field, peer_of,
+};
 pub use client::{ASSUME_TTL, ClientAuthMethod, Dialect, Revocation};
 pub use clock::{Clock, SystemClock, Ticks, Timestamp};
 pub use config::{
@@ -56,7 +61,7 @@ pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRe
 pub use source::{Cached, CachedParts, Fresh, Labels, MinTtl, Style, TokenRef, TokenSource, Want};
 pub use store::{
     Event, EventKind, Fence, FileStore, Lease, MAX_RECORD, MemoryStore, Peek, Record, Refusal,
-    Rejected, Retry, Sealer, StoreError, Tally, TokenStore,
+    Rejected, Retry, Sealer, StoreError, Tally, TokenStore, private_folder,
 };
 pub use token::{
     AccessToken, Fingerprint, Granted, InvalidAccessToken, MAX_ACCESS_TOKEN, Reason, Source, Token,

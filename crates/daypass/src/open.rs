@@ -22,9 +22,9 @@ use crate::issuer::{ClientCredentials, ClientCredentialsParts};
 use crate::source::{self, Moment};
 use crate::store::{FileStore, MemoryStore, Sealer, TokenStore};
 use crate::{
-    Cached, CachedParts, Clock, Code, ConfigFile, CredentialId, Effects, Env, Error, Granted,
-    Labels, MinTtl, Profile, Reason, Record, SecretText, Source, Style, SystemClock, TokenRequest,
-    resolve, short_client_id,
+    AgentAddress, AgentClient, Cached, CachedParts, Clock, Code, ConfigFile, CredentialId, Effects,
+    Env, Error, Granted, Labels, MinTtl, Profile, Reason, Record, SecretText, Source, Style,
+    SystemClock, TokenRequest, TokenSource, resolve, short_client_id,
 };
 
 pub use files::trust_file;
@@ -96,6 +96,23 @@ impl Opening<'_> {
     /// Those of [`Opening::prepare`], and `config.insecure_url`.
     pub fn open(&self) -> Result<Opened, Error> {
         self.prepare()?.open(self.style)
+    }
+
+    /// Returns what hands out the profile's tokens: the agent's client where `DAYPASS_AGENT` is
+    /// set, else the opened profile's own source. Warnings are logged.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Opening::open`]; `config.invalid` if `DAYPASS_AGENT` makes no sense. Whether the
+    /// agent answers shows when it is asked.
+    pub fn source(&self) -> Result<Arc<dyn TokenSource>, Error> {
+        if let Some(address) = AgentAddress::from_env(self.env)? {
+            let profile = self.profile.map(str::to_owned);
+            return Ok(Arc::new(AgentClient::new(address, profile, Arc::new(SystemClock))));
+        }
+        let opened = self.open()?;
+        opened.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        Ok(Arc::new(opened.source))
     }
 
     /// Does as much of opening as a hit needs: the key, and the store to look it up in.

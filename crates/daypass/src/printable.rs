@@ -12,12 +12,17 @@ const MAX_CHARS: usize = 200;
 /// assert_eq!(daypass::printable("::add-mask::x"), "\\::add-mask::x");
 /// ```
 pub fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().min(MAX_CHARS));
+    printable_up_to(text, MAX_CHARS)
+}
+
+/// As [`printable`], with another limit: what another daypass made printable is not cut off again.
+pub(crate) fn printable_up_to(text: &str, max: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(max));
     if text.trim_start().starts_with("::") || text.trim_start().starts_with("##[") {
         out.push('\\');
     }
     for (count, character) in text.chars().enumerate() {
-        if count == MAX_CHARS {
+        if count == max {
             out.push('…');
             break;
         }

@@ -21,9 +21,11 @@ use async_trait::async_trait;
 
 pub(crate) use cached::peek;
 pub use cached::{Cached, CachedParts, Style};
+pub(crate) use flight::{Flights, Landing};
 pub(crate) use judge::Moment;
 pub use report::Labels;
 pub use slot::TokenRef;
+pub(crate) use slot::{Held, Slot};
 pub(crate) use wait::wait;
 
 use crate::{AccessToken, Error, Granted};

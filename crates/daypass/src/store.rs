@@ -16,8 +16,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use envelope::Sealer;
-pub use file::FileStore;
 pub(crate) use file::has_family;
+pub use file::{FileStore, private_folder};
 pub use memory::MemoryStore;
 pub use record::{Event, EventKind, Record, Refusal, Rejected, Retry, Tally};
 

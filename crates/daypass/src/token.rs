@@ -242,6 +242,12 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Returns the reason of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Cold, Self::Expiring, Self::MinTtl, Self::Rejected, Self::Forced];
+        all.into_iter().find(|reason| reason.as_str() == name)
+    }
+
     /// Returns the name as it is shown.
     pub const fn as_str(self) -> &'static str {
         match self {

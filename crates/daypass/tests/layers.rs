@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 /// The modules of the library and what each may name, besides those that stand below it in
 /// [`BELOW`]. `lib.rs` itself names all.
 const MAY_NAME: &[(&str, &[&str])] = &[
-    ("open", &["config", "source", "store", "issuer", "http", "crypto", "clock", "effects"]),
+    (
+        "open",
+        &["agent", "config", "source", "store", "issuer", "http", "crypto", "clock", "effects"],
+    ),
+    ("agent", &["config", "source", "clock"]),
     ("config", &["provider", "crypto"]),
     ("provider", &[]),
     ("source", &["store", "issuer", "clock", "effects"]),

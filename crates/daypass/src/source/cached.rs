@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
 use super::damping;
-use super::flight::{Flights, Landing, Mission};
+use super::flight::{self, Flight, Flights, Landing, Mission};
 use super::judge::{Ask, Concern, Moment, Verdict, judge};
 use super::report::Labels;
 use super::slot::{Held, Slot};
@@ -200,41 +200,120 @@ impl Cached {
         self.inner.store_failures.load(Ordering::Relaxed)
     }
 
+    /// Returns the key that the token is kept under.
+    pub fn key(&self) -> CacheKey {
+        self.inner.key
+    }
+
+    /// Counts a token that was handed on to somebody who did not ask here himself.
+    pub fn count(&self, source: Source) {
+        self.inner.store.count(&self.inner.key, source);
+    }
+
     /// Returns the host that tokens are asked of.
     pub fn issuer_host(&self) -> &str {
         self.inner.issuer.host()
     }
 
     /// What the slot has for this caller, forced or not.
-    fn at_hand(&self, want: &Want) -> Fresh {
+    fn at_hand(&self, want: &Want, since: Timestamp) -> Fresh {
         let inner = &self.inner;
-        if want.force && !inner.slot.received_since(inner.began) {
+        if want.force && !inner.slot.received_since(since) {
             return Fresh::Miss;
         }
         inner.slot.cached(inner.effects.clock.ticks(), want.min_ttl)
     }
 
+    fn join_or_start(&self, mission: Mission) -> (Flight, bool) {
+        let inner = &self.inner;
+        inner.flights.join_or_start(mission.early, || {
+            let inner = Arc::clone(inner);
+            async move { flight::fly(&inner, &mission).await }
+        })
+    }
+
     /// Asks for the due token's successor and hands out the due one if none comes in time.
-    async fn refreshed(&self, due: Granted, want: &Want) -> Granted {
+    async fn refreshed(&self, due: Granted, want: &Want, since: Timestamp) -> Granted {
         let inner = &self.inner;
         let ask = Ask { refresh: true, ..Ask::new(want, None) };
         match inner.style {
             Style::LongLived => {
                 let deadline = Instant::now() + BACKGROUND;
-                inner.flights.join_or_start(inner, Mission { ask, deadline, early: true });
+                self.join_or_start(Mission { ask, since, deadline, early: true });
                 due
             }
             Style::OneShot => {
                 let patience = EARLY_REFRESH.min(want.timeout);
                 let deadline = Instant::now() + patience;
-                let mission = Mission { ask, deadline: ahead_of(deadline, patience), early: true };
-                let (mut flight, _) = inner.flights.join_or_start(inner, mission);
+                let ahead = ahead_of(deadline, patience);
+                let mission = Mission { ask, since, deadline: ahead, early: true };
+                let (mut flight, _) = self.join_or_start(mission);
                 match timeout_at(deadline, flight.landing()).await {
                     Ok(Ok(Landing::Granted(granted))) => *granted,
                     _ => due,
                 }
             }
         }
+    }
+
+    /// As [`TokenSource::token`], for somebody who began at another time than this source: forced
+    /// means received at `since` or later.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TokenSource::token`].
+    pub async fn token_since(&self, want: Want, since: Timestamp) -> Result<Granted, Error> {
+        let inner = &self.inner;
+        let deadline = Instant::now() + want.timeout;
+        loop {
+            let due = match self.at_hand(&want, since) {
+                Fresh::Fresh(token) => return Ok(token.granted(Source::Memory)),
+                Fresh::Due(token) => Some(token.granted(Source::Memory)),
+                Fresh::Miss => None,
+            };
+            if let Some(due) = due {
+                return Ok(self.refreshed(due, &want, since).await);
+            }
+            let ask = Ask::new(&want, inner.slot.refused());
+            let ahead = ahead_of(deadline, want.timeout);
+            let mission = Mission { ask, since, deadline: ahead, early: false };
+            let (mut flight, mine) = self.join_or_start(mission);
+            let landing = match timeout_at(deadline, flight.landing()).await {
+                Ok(landing) => landing,
+                Err(_) => {
+                    return self
+                        .spare(&want)
+                        .ok_or_else(|| inner.labels.deadline(inner.issuer.host(), want.timeout));
+                }
+            };
+            match landing {
+                Ok(Landing::Granted(granted)) if mine => {
+                    // What the store had may be due.
+                    let due = granted.source == Source::Store
+                        && matches!(self.at_hand(&want, since), Fresh::Due(_));
+                    return Ok(if due {
+                        self.refreshed(*granted, &want, since).await
+                    } else {
+                        *granted
+                    });
+                }
+                // Somebody's flight; when it was for less than is wanted here, another one.
+                Ok(_) => {
+                    if let Fresh::Fresh(token) | Fresh::Due(token) = self.at_hand(&want, since) {
+                        return Ok(token.granted(Source::Waited));
+                    }
+                }
+                Err(error) if mine || !flight.was_early() => {
+                    return self.spare(&want).ok_or(error);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The token in memory, when no better one can be had.
+    fn spare(&self, want: &Want) -> Option<Granted> {
+        self.inner.slot.spare(self.inner.effects.clock.ticks(), want)
     }
 }
 
@@ -261,47 +340,7 @@ impl TokenSource for Cached {
     }
 
     async fn token(&self, want: Want) -> Result<Granted, Error> {
-        let inner = &self.inner;
-        let deadline = Instant::now() + want.timeout;
-        loop {
-            let due = match self.at_hand(&want) {
-                Fresh::Fresh(token) => return Ok(token.granted(Source::Memory)),
-                Fresh::Due(token) => Some(token.granted(Source::Memory)),
-                Fresh::Miss => None,
-            };
-            if let Some(due) = due {
-                return Ok(self.refreshed(due, &want).await);
-            }
-            let ask = Ask::new(&want, inner.slot.refused());
-            let mission = Mission { ask, deadline: ahead_of(deadline, want.timeout), early: false };
-            let (mut flight, mine) = inner.flights.join_or_start(inner, mission);
-            let landing = match timeout_at(deadline, flight.landing()).await {
-                Ok(landing) => landing,
-                Err(_) => {
-                    return self
-                        .spare(&want)
-                        .ok_or_else(|| inner.labels.deadline(inner.issuer.host(), want.timeout));
-                }
-            };
-            match landing {
-                Ok(Landing::Granted(granted)) if mine => {
-                    // What the store had may be due.
-                    let due = granted.source == Source::Store
-                        && matches!(self.at_hand(&want), Fresh::Due(_));
-                    return Ok(if due { self.refreshed(*granted, &want).await } else { *granted });
-                }
-                // Somebody's flight; when it was for less than is wanted here, another one.
-                Ok(_) => {
-                    if let Fresh::Fresh(token) | Fresh::Due(token) = self.at_hand(&want) {
-                        return Ok(token.granted(Source::Waited));
-                    }
-                }
-                Err(error) if mine || !flight.was_early() => {
-                    return self.spare(&want).ok_or(error);
-                }
-                Err(_) => {}
-            }
-        }
+        self.token_since(want, self.inner.began).await
     }
 
     async fn reject(&self, token: &AccessToken) -> Result<(), Error> {
@@ -339,26 +378,6 @@ fn ahead_of(deadline: Instant, patience: Duration) -> Instant {
 fn is_cached_unmarked(record: &Record, fingerprint: Fingerprint) -> bool {
     record.token.as_ref().is_some_and(|token| token.fingerprint() == fingerprint)
         && record.rejected.is_none_or(|mark| mark.fingerprint != fingerprint)
-}
-
-impl Cached {
-    /// The token in memory, when no better one can be had: it is valid and long enough if that
-    /// was required.
-    fn spare(&self, want: &Want) -> Option<Granted> {
-        if want.force {
-            return None;
-        }
-        let held = self.inner.slot.held()?;
-        let life = held.life(self.inner.effects.clock.ticks());
-        let enough = match want.min_ttl {
-            MinTtl::Preferred(_) => !life.remaining.is_zero(),
-            MinTtl::Required(min_ttl) => !life.remaining.is_zero() && life.remaining >= min_ttl,
-        };
-        (enough && !held.is_refused()).then(|| {
-            tracing::warn!("no new token could be had; the cached one is still valid");
-            held.granted(Source::Memory)
-        })
-    }
 }
 
 impl Inner {

@@ -1,7 +1,7 @@
 //! One flight: how a token is come by when memory has none. It belongs to nobody: it goes on
 //! when the caller that started it goes away, and all who wait share what it brings.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -9,9 +9,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{self, Attempted};
 use super::cached::Inner;
-use super::judge::{Ask, Concern, Verdict, judge};
+use super::judge::{Ask, Concern, Moment, Verdict, judge};
 use crate::store::Record;
-use crate::{Error, Granted, Reason, Source};
+use crate::{Error, Granted, Reason, Source, Timestamp};
 
 /// How long a holder may be silent before somebody else takes over. Longer than one attempt.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
@@ -20,6 +20,8 @@ pub(super) const LEASE: Duration = Duration::from_secs(15);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mission {
     pub(super) ask: Ask,
+    /// A forced token must have come at this time or later.
+    pub(super) since: Timestamp,
     pub(super) deadline: Instant,
     /// It replaces a token that is still good: it waits for nobody.
     pub(super) early: bool,
@@ -27,7 +29,7 @@ pub(super) struct Mission {
 
 /// What a flight brings.
 #[derive(Clone, Debug)]
-pub(super) enum Landing {
+pub(crate) enum Landing {
     Granted(Box<Granted>),
     /// Somebody else is already replacing the token.
     LeftToOthers,
@@ -37,18 +39,18 @@ type Landed = Option<Result<Landing, Error>>;
 
 /// The flight under way, if there is one.
 #[derive(Default)]
-pub(super) struct Flights(Mutex<Option<Flight>>);
+pub(crate) struct Flights(Mutex<Option<Flight>>);
 
 /// A place to wait for a flight.
 #[derive(Clone)]
-pub(super) struct Flight {
+pub(crate) struct Flight {
     landed: watch::Receiver<Landed>,
     early: bool,
 }
 
 impl Flight {
     /// Waits for the end of the flight.
-    pub(super) async fn landing(&mut self) -> Result<Landing, Error> {
+    pub(crate) async fn landing(&mut self) -> Result<Landing, Error> {
         match self.landed.wait_for(Option::is_some).await.map(|landed| landed.clone()) {
             Ok(Some(landing)) => landing,
             // The flight panicked, or its runtime ended.
@@ -56,7 +58,7 @@ impl Flight {
         }
     }
 
-    pub(super) fn was_early(&self) -> bool {
+    pub(crate) fn was_early(&self) -> bool {
         self.early
     }
 
@@ -66,18 +68,22 @@ impl Flight {
 }
 
 impl Flights {
-    /// Returns the flight under way, or starts one; and whether it was started.
-    pub(super) fn join_or_start(&self, inner: &Arc<Inner>, mission: Mission) -> (Flight, bool) {
+    /// Returns the flight under way, or starts what `fly` makes; and whether it was started. An
+    /// `early` one replaces a token that is still good.
+    pub(crate) fn join_or_start<F>(&self, early: bool, fly: impl FnOnce() -> F) -> (Flight, bool)
+    where
+        F: Future<Output = Result<Landing, Error>> + Send + 'static,
+    {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = current.as_ref().filter(|flight| flight.is_under_way()) {
             return (flight.clone(), false);
         }
         let (done, landed) = watch::channel(None);
-        let flight = Flight { landed, early: mission.early };
+        let flight = Flight { landed, early };
         *current = Some(flight.clone());
-        let inner = Arc::clone(inner);
+        let flying = fly();
         tokio::spawn(async move {
-            let landing = fly(&inner, &mission).await;
+            let landing = flying.await;
             done.send_replace(Some(landing));
         });
         (flight, true)
@@ -85,7 +91,7 @@ impl Flights {
 }
 
 /// Reads the record, waits for whoever is asking the issuer, or asks it.
-async fn fly(inner: &Inner, mission: &Mission) -> Result<Landing, Error> {
+pub(super) async fn fly(inner: &Inner, mission: &Mission) -> Result<Landing, Error> {
     let mut source = Source::Store;
     loop {
         let record = match inner.store.load(&inner.key).await {
@@ -155,7 +161,7 @@ enum Settled {
 
 /// Hands out the record's token or its refusal, where it has one that fits.
 fn settle(inner: &Inner, mission: &Mission, record: &Record, source: Source) -> Settled {
-    let moment = inner.moment();
+    let moment = Moment { began: mission.since, ..inner.moment() };
     let done = match judge(record, &mission.ask, moment) {
         Verdict::Fetch(reason) => return Settled::Fetch(reason),
         Verdict::Serve(concern) => {

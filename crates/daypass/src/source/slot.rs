@@ -12,12 +12,12 @@ use arc_swap::{ArcSwapOption, Guard};
 
 use super::decide::{Decision, Life, decide, margin};
 use super::judge::Known;
-use super::{Fresh, MinTtl};
+use super::{Fresh, MinTtl, Want};
 use crate::{Fingerprint, Granted, Reason, Source, Ticks, Timestamp, Token};
 
 /// A token in the slot, with its end on the clock that never jumps back.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(crate) struct Held {
     token: Token,
     reason: Reason,
     lifetime: Duration,
@@ -34,7 +34,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn new(
+    pub(crate) fn new(
         token: &Token,
         reason: Reason,
         ends: Ticks,
@@ -86,7 +86,7 @@ impl TokenRef {
         &self.held().token
     }
 
-    pub(super) fn granted(&self, source: Source) -> Granted {
+    pub(crate) fn granted(&self, source: Source) -> Granted {
         self.held().granted(source)
     }
 }
@@ -98,18 +98,18 @@ impl fmt::Debug for TokenRef {
 }
 
 #[derive(Default)]
-pub(super) struct Slot(ArcSwapOption<Held>);
+pub(crate) struct Slot(ArcSwapOption<Held>);
 
 impl Slot {
     pub(super) fn held(&self) -> Option<Arc<Held>> {
         self.0.load_full()
     }
 
-    pub(super) fn token(&self) -> Option<Token> {
+    pub(crate) fn token(&self) -> Option<Token> {
         self.0.load().as_ref().map(|held| held.token.clone())
     }
 
-    pub(super) fn put(&self, held: Arc<Held>) {
+    pub(crate) fn put(&self, held: Arc<Held>) {
         self.0.store(Some(held));
     }
 
@@ -118,7 +118,7 @@ impl Slot {
     }
 
     /// Marks the token at hand as refused, if it is this one.
-    pub(super) fn refuse(&self, fingerprint: Fingerprint) {
+    pub(crate) fn refuse(&self, fingerprint: Fingerprint) {
         if let Some(held) = self.0.load().as_ref()
             && held.token.fingerprint() == fingerprint
         {
@@ -133,12 +133,30 @@ impl Slot {
     }
 
     /// Whether the token at hand arrived at `began` or later.
-    pub(super) fn received_since(&self, began: Timestamp) -> bool {
+    pub(crate) fn received_since(&self, began: Timestamp) -> bool {
         self.0.load().as_ref().is_some_and(|held| held.token.received_at() >= began)
     }
 
+    /// The token at hand, when no better one can be had: it is valid and long enough if that was
+    /// required.
+    pub(crate) fn spare(&self, now: Ticks, want: &Want) -> Option<Granted> {
+        if want.force {
+            return None;
+        }
+        let held = self.held()?;
+        let life = held.life(now);
+        let enough = match want.min_ttl {
+            MinTtl::Preferred(_) => !life.remaining.is_zero(),
+            MinTtl::Required(min_ttl) => !life.remaining.is_zero() && life.remaining >= min_ttl,
+        };
+        (enough && !held.is_refused()).then(|| {
+            tracing::warn!("no new token could be had; the cached one is still valid");
+            held.granted(Source::Memory)
+        })
+    }
+
     /// The hot path.
-    pub(super) fn cached(&self, now: Ticks, min_ttl: MinTtl) -> Fresh {
+    pub(crate) fn cached(&self, now: Ticks, min_ttl: MinTtl) -> Fresh {
         let guard = self.0.load();
         let Some(held) = guard.as_ref() else { return Fresh::Miss };
         if held.is_refused() {

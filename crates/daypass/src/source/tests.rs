@@ -642,6 +642,26 @@ async fn a_rejected_token_is_handed_out_while_the_issuer_is_down_but_not_after_a
 // Force
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_for_others_says_since_when_a_forced_token_must_have_come() {
+    let world = World::new();
+    let service = world.service();
+    assert_eq!(text(&service.token(Want::default()).await.unwrap()), "token-1");
+    advance(s(100)).await;
+    let began = world.clock.now();
+    // Fifty that began at one time share one request, whenever they come.
+    for after in 0..50 {
+        let granted = service.token_since(forced(), began).await.unwrap();
+        assert_eq!(text(&granted), "token-2", "{after}");
+        advance(s(1)).await;
+    }
+    let later = service.token_since(forced(), world.clock.now()).await.unwrap();
+    assert_eq!((text(&later).as_str(), later.reason), ("token-3", Reason::Forced));
+    // What is not forced has no beginning.
+    let any = service.token_since(Want::default(), world.clock.now()).await.unwrap();
+    assert_eq!((text(&any).as_str(), world.issuer.asked()), ("token-3", 3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn fifty_forced_steps_share_one_request() {
     let world = World::new();
     world.step().token(Want::default()).await.unwrap();

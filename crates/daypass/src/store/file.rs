@@ -9,6 +9,7 @@ mod folder;
 mod lease;
 mod lock;
 mod names;
+mod private;
 mod sweep;
 mod tally;
 mod turn;
@@ -20,6 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+pub use self::private::private_folder;
 
 use self::folder::Folder;
 use self::lease::FileLease;
@@ -81,7 +84,7 @@ impl fmt::Debug for FileStore {
 /// Whether a folder has a token of a client at an endpoint (see `TokenRequest::family`), of
 /// whatever credential. Needs no secret. A folder that can't be read has none.
 pub(crate) fn has_family(folder: &Path, family: [u8; 8]) -> bool {
-    let Ok(folder) = folder::open_unchecked(folder) else { return false };
+    let Ok(folder) = private::open_unchecked(folder) else { return false };
     let is_one = |name: &Name| matches!(name, Name::Record(key) if key.0.starts_with(&family));
     folder::names(&folder).is_ok_and(|names| {
         names

@@ -1,29 +1,22 @@
-//! The folder: opened once and checked, then used only through its descriptor.
-//!
-//! Nobody else may read or change what is in it, nor put another folder in its place: it is ours
-//! with mode 0700, and whoever may write to a folder above it is we or root, unless the sticky bit
-//! forbids to rename what is others'. What is opened in it is checked again: a regular file, ours,
-//! with one link, closed to others.
+//! The folder: opened once and checked ([`private`](super::private)), then used only through its
+//! descriptor. What is opened in it is checked again: a regular file, ours, with one link, closed to
+//! others.
 
 use std::fmt;
-use std::fs::{DirBuilder, File};
-use std::io::{self, ErrorKind, Read};
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::names::Name;
+use super::private::{OTHERS, failed, open, shown};
+use crate::Timestamp;
 use crate::store::StoreError;
-use crate::{Timestamp, printable};
-
-const PRIVATE_FOLDER: u32 = 0o700;
-const OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
-const OTHERS_WRITE: Mode = Mode::WGRP.union(Mode::WOTH);
 
 /// An open folder that is safe to keep secrets in.
 pub(super) struct Folder {
@@ -161,12 +154,6 @@ pub(super) fn names(folder: &OwnedFd) -> Result<Vec<Name>, Errno> {
     entries.filter_map(|entry| entry.map(name).transpose()).collect()
 }
 
-/// Opens a folder as it is, without any check: enough to look whether a name is there.
-pub(super) fn open_unchecked(path: &Path) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(CWD, path, flags, Mode::empty())
-}
-
 /// Returns the first bytes of a file, if it has so many.
 pub(super) fn head<const N: usize>(folder: &OwnedFd, name: &Name) -> Option<[u8; N]> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -201,90 +188,8 @@ pub(super) fn is_same(one: &Stat, other: &Stat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }
 
-fn open(path: &Path, uid: u32) -> Result<OwnedFd, StoreError> {
-    let fd = match open_unchecked(path) {
-        Err(Errno::NOENT) => {
-            let made = DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(path);
-            made.map_err(|error| failed(path, "make", &error))?;
-            open_unchecked(path)
-        }
-        other => other,
-    };
-    let fd = fd.map_err(|errno| match rustix::fs::lstat(path) {
-        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {
-            StoreError::Unsafe(format!(
-                "the cache folder {} is a symbolic link: name the folder that it leads to",
-                shown(path)
-            ))
-        }
-        _ => failed(path, "open", &errno.into()),
-    })?;
-    let stat = rustix::fs::fstat(&fd).map_err(|errno| failed(path, "open", &errno.into()))?;
-    if stat.st_uid != uid {
-        return Err(StoreError::Unsafe(format!(
-            "the cache folder {} belongs to uid {}, and this process runs as uid {uid}: name \
-             another folder",
-            shown(path),
-            stat.st_uid
-        )));
-    }
-    let mode = Mode::from_raw_mode(stat.st_mode);
-    if mode.intersects(OTHERS) {
-        return Err(StoreError::Unsafe(format!(
-            "the cache folder {0} is open to others (mode {1:03o}): chmod 700 {0}",
-            shown(path),
-            mode.as_raw_mode() & 0o777
-        )));
-    }
-    check_ancestors(path, path, uid)?;
-    Ok(fd)
-}
-
-/// Checks all folders above `path`; `folder` is the one that it is about.
-fn check_ancestors(path: &Path, folder: &Path, uid: u32) -> Result<(), StoreError> {
-    for ancestor in path.ancestors().skip(1) {
-        let stat = rustix::fs::lstat(ancestor)
-            .map_err(|errno| failed(ancestor, "look at", &errno.into()))?;
-        let mode = Mode::from_raw_mode(stat.st_mode);
-        let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
-        let open = mode.intersects(OTHERS_WRITE) && !mode.contains(Mode::SVTX) && !is_link;
-        if open || (stat.st_uid != uid && stat.st_uid != 0) {
-            return Err(StoreError::Unsafe(format!(
-                "the cache folder {} can be replaced by others: {1} belongs to uid {2} and has \
-                 mode {3:04o}; {4}name another folder",
-                shown(folder),
-                shown(ancestor),
-                stat.st_uid,
-                mode.as_raw_mode() & 0o7777,
-                if open { format!("chmod go-w {}, or ", shown(ancestor)) } else { String::new() },
-            )));
-        }
-        if is_link {
-            let target = std::fs::canonicalize(ancestor)
-                .map_err(|error| failed(ancestor, "follow", &error))?;
-            check_ancestors(&target.join("_"), folder, uid)?;
-        }
-    }
-    Ok(())
-}
-
 impl fmt::Debug for Folder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&shown(&self.path))
     }
-}
-
-fn failed(path: &Path, what: &str, error: &io::Error) -> StoreError {
-    let why = match error.kind() {
-        ErrorKind::NotADirectory => "it is not a folder".to_owned(),
-        ErrorKind::PermissionDenied if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => {
-            "not permitted, or no private file of this user".to_owned()
-        }
-        _ => error.to_string(),
-    };
-    StoreError::Failed(format!("can't {what} the cache folder {}: {why}", shown(path)))
-}
-
-fn shown(path: &Path) -> String {
-    printable(&path.to_string_lossy())
 }
