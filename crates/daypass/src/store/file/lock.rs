@@ -50,8 +50,9 @@ pub(super) enum Seen {
     Absent,
     /// Nobody holds it.
     Free,
-    /// Somebody does, for this long; zero if the lease is past.
-    Held { left: Duration },
+    /// Somebody does, for this long (zero if the lease is past), and writes the file of this
+    /// ticket.
+    Held { left: Duration, ticket: Option<u64> },
 }
 
 /// What came of taking a lock.
@@ -59,7 +60,7 @@ pub(super) enum Take {
     /// It is ours.
     Ours(Box<Lock>),
     /// Somebody holds it, for this long; zero if the lease is past.
-    Held { left: Duration, ticket: Option<u64> },
+    Held { left: Duration },
     /// Nobody holds it, and it has been passed over.
     PassedOver,
 }
@@ -84,7 +85,10 @@ impl Locks {
                 let _ = file.unlock();
                 Ok(Seen::Free)
             }
-            Err(TryLockError::WouldBlock) => Ok(Seen::Held { left: self.left(&file, &stat).0 }),
+            Err(TryLockError::WouldBlock) => {
+                let (left, ticket) = self.left(&file, &stat);
+                Ok(Seen::Held { left, ticket })
+            }
             Err(TryLockError::Error(error)) => Err(self.folder.failed("lock", error)),
         }
     }
@@ -102,8 +106,7 @@ impl Locks {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    let (left, ticket) = self.left(&file, &stat);
-                    return Ok(Take::Held { left, ticket });
+                    return Ok(Take::Held { left: self.left(&file, &stat).0 });
                 }
                 Err(TryLockError::Error(error)) => return Err(self.folder.failed("lock", error)),
             }
@@ -129,7 +132,7 @@ impl Locks {
                 return Ok(Take::Ours(Box::new(lock)));
             }
         }
-        Ok(Take::Held { left: Duration::from_millis(1), ticket: None })
+        Ok(Take::Held { left: Duration::from_millis(1) })
     }
 
     /// Removes a lock file that nobody holds; whether it did.
@@ -314,7 +317,8 @@ mod tests {
         let shared = lock.file.try_clone().unwrap();
         // Past its lease a holder leaves its file, so that only the unlocking frees it.
         tokio::time::advance(lease).await;
-        assert_eq!(locks.look(&key(1), 1), Ok(Seen::Held { left: Duration::ZERO }));
+        let past = |seen| matches!(seen, Ok(Seen::Held { left: Duration::ZERO, .. }));
+        assert!(past(locks.look(&key(1), 1)));
         drop(lock);
         assert_eq!(locks.look(&key(1), 1), Ok(Seen::Free));
         drop(shared);

@@ -30,26 +30,25 @@ impl Inner {
     ) -> Result<Option<Turn>, StoreError> {
         'again: for _ in 0..TRIES {
             let base = fence(self.record(key)?.as_ref());
-            let mut passed_over = Vec::new();
             for n in (1..=MAX_PASSED_OVER).map(|n| base.saturating_add(n)) {
                 let mut lock = match self.locks.take(key, n, length)? {
                     Take::Ours(lock) => lock,
                     Take::PassedOver => continue,
-                    Take::Held { left: Duration::ZERO, ticket } => {
-                        passed_over.extend(ticket);
-                        continue;
-                    }
+                    Take::Held { left } if left.is_zero() => continue,
                     Take::Held { .. } => return Ok(None),
                 };
-                // Somebody may have taken or renewed the lock below since it was passed over.
-                if n > base.saturating_add(1) {
-                    match self.locks.look(key, n.saturating_sub(1))? {
-                        Seen::Free | Seen::Held { left: Duration::ZERO } => {}
+                // Somebody may have taken or renewed a lock below since it was passed over. From
+                // now on nobody does: they would see this one. So these are the tickets that count.
+                for below in base.saturating_add(1)..n {
+                    match self.locks.look(key, below)? {
+                        Seen::Free => {}
+                        Seen::Held { left: Duration::ZERO, ticket } => {
+                            if let Some(ticket) = ticket {
+                                self.locks.folder.remove(&Name::Temp(*key, ticket));
+                            }
+                        }
                         Seen::Absent | Seen::Held { .. } => continue 'again,
                     }
-                }
-                for ticket in passed_over {
-                    self.locks.folder.remove(&Name::Temp(*key, ticket));
                 }
                 let record = self.record(key)?;
                 lock.base = fence(record.as_ref());
@@ -76,7 +75,7 @@ impl Inner {
             let above = fence.saturating_add(1);
             match self.locks.look(key, *fence)? {
                 Seen::Absent => return Ok(None),
-                Seen::Held { left } if !left.is_zero() => return Ok(Some(left)),
+                Seen::Held { left, .. } if !left.is_zero() => return Ok(Some(left)),
                 Seen::Free if !self.locks.folder.has(&Name::Lock(*key, above))? => return Ok(None),
                 Seen::Free | Seen::Held { .. } => *fence = above,
             }
