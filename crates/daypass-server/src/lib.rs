@@ -2,3 +2,13 @@
 //! which puts tokens on the requests of programs that don't know daypass.
 
 #![forbid(unsafe_code)]
+
+mod agent;
+mod metrics;
+mod status;
+
+pub use agent::{Agent, AgentSettings, AgentSocket, Bound, Part, Why, notify};
+pub use status::{
+    ErrorStatus, EventStatus, ProfileStatus, RefusalStatus, Row, Served, TokenStatus, span,
+    store_line,
+};

@@ -1,0 +1,133 @@
+//! The agent: opened profiles, and what is done with them for those who ask on the socket.
+//!
+//! An agent has no opinion of its own about tokens: each profile is a source of the library
+//! (long-lived: refreshed ahead while tokens are asked for, and not when nobody asks). What is here
+//! is who may ask ([`socket`], `serve`), what may be asked (`api`, `query`), and how long an agent
+//! lives (`life`).
+
+mod api;
+mod life;
+mod notify;
+mod profiles;
+mod query;
+mod reply;
+mod serve;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use daypass::{AgentAddress, Clock, Error, Opened, Timestamp};
+use prometheus_client::registry::Registry;
+use tokio::sync::Notify;
+
+pub use self::notify::notify;
+pub use self::serve::Why;
+pub use self::socket::{AgentSocket, Bound};
+
+use self::life::Life;
+use self::profiles::Profiles;
+use crate::metrics::Metrics;
+
+/// How an agent behaves.
+#[derive(Clone, Debug, Default)]
+pub struct AgentSettings {
+    /// It ends when nobody has asked for anything for so long.
+    pub idle_timeout: Option<Duration>,
+    /// It ends after this time, whatever happens.
+    pub lifetime: Option<Duration>,
+    /// Whether those who ask may have tokens revoked.
+    pub allow_revoke: bool,
+    /// The port of both loopback addresses for `/metrics` and `/healthz`; 0 takes a free one.
+    pub metrics_port: Option<u16>,
+}
+
+/// Something that lives in the same process and has its own counts: the gateway.
+pub trait Part: Send + Sync {
+    /// Returns its name in the status.
+    fn name(&self) -> &'static str;
+
+    /// Returns what the status says of it.
+    fn status(&self) -> serde_json::Value;
+
+    /// Adds its metrics.
+    fn register(&self, registry: &mut Registry);
+}
+
+/// An agent. Cheap to clone: all copies are one.
+#[derive(Clone)]
+pub struct Agent {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: AgentSettings,
+    clock: Arc<dyn Clock>,
+    started: Timestamp,
+    profiles: Profiles,
+    metrics: Metrics,
+    life: Life,
+    parts: Vec<Arc<dyn Part>>,
+    stop: Notify,
+}
+
+impl fmt::Debug for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agent").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
+
+impl Agent {
+    /// Makes an agent without profiles. It counts what `parts` do, too.
+    pub fn new(settings: AgentSettings, clock: Arc<dyn Clock>, parts: Vec<Arc<dyn Part>>) -> Self {
+        let metrics = Metrics::new(clock.now(), &parts);
+        let life = Life::new(&*clock, settings.idle_timeout, settings.lifetime);
+        let started = clock.now();
+        let (profiles, stop) = (Profiles::default(), Notify::new());
+        let inner = Inner { settings, clock, started, profiles, metrics, life, parts, stop };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Takes a profile in. The first is the one that is meant where none is named. Returns its
+    /// name. One that is there already is fine if it means the same.
+    ///
+    /// # Errors
+    ///
+    /// `config.ambiguous`: the agent has another profile of that name.
+    pub fn hold(&self, opened: Opened) -> Result<String, Error> {
+        self.inner.profiles.hold(opened)
+    }
+
+    /// Returns the names of the profiles, the first first.
+    pub fn profiles(&self) -> Vec<String> {
+        self.inner.profiles.names()
+    }
+
+    /// Puts off the end for idleness: somebody used a part.
+    pub fn touch(&self) {
+        self.inner.life.touch(&*self.inner.clock);
+    }
+
+    /// Answers on the socket until somebody says stop, or until its time is over; then no more
+    /// connections are taken, and what is under way is finished. Dropping the future ends it at
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// `internal`: the socket fails for good. `usage`: the port for metrics is taken.
+    pub async fn serve(
+        &self,
+        socket: AgentSocket,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Why, Error> {
+        serve::serve(self, socket, stop).await
+    }
+
+    /// Returns where clients of this socket find it.
+    pub fn address(socket: &AgentSocket) -> &AgentAddress {
+        socket.address()
+    }
+}

@@ -1,0 +1,224 @@
+//! The socket's loop: who may connect, how many, how long, and how it ends.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::http::header::{HOST, ORIGIN};
+use axum::response::IntoResponse as _;
+use daypass::{Code, Error, peer_of, printable};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tower_service::Service as _;
+
+use super::life::Over;
+use super::socket::AgentSocket;
+use super::{Agent, api, reply};
+
+/// How many connections are served at once; the others wait at the door.
+const CONNECTIONS: usize = 256;
+/// How many of them may be for metrics.
+const WATCHERS: usize = 8;
+/// How long a request's head may take, and how long a connection may be idle.
+const HEAD: Duration = Duration::from_secs(10);
+/// How long a connection may last: longer than the longest wait for a token.
+const CONNECTION: Duration = Duration::from_secs(330);
+/// The longest head of a request, in bytes.
+const MAX_HEAD: usize = 16 * 1024;
+const MAX_FIELDS: usize = 64;
+/// How long what is under way may take once the end has come.
+const DRAIN: Duration = Duration::from_secs(30);
+/// How long to wait when connections cannot be taken for want of descriptors.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Why an agent ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// It was told to by whoever runs it.
+    Told,
+    /// Somebody asked it to on the socket.
+    Asked,
+    /// Nobody asked for anything.
+    Idle,
+    /// Its time was over.
+    Lifetime,
+}
+
+pub(super) async fn serve(
+    agent: &Agent,
+    socket: AgentSocket,
+    stop: impl Future<Output = ()>,
+) -> Result<Why, Error> {
+    let inner = &agent.inner;
+    let failed =
+        |error: io::Error| Error::new(Code::Internal, format!("the agent's socket fails: {error}"));
+    let listener = socket.listener().map_err(failed)?;
+    let watchers = match inner.settings.metrics_port {
+        Some(port) => watch(agent, port).await?,
+        None => Vec::new(),
+    };
+    let graceful = GracefulShutdown::new();
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let router = api::router(agent);
+    let mut stop = pin!(stop);
+    let mut over = pin!(inner.life.over(&*inner.clock));
+    let why = loop {
+        let accepted = async {
+            let permit = Arc::clone(&permits).acquire_owned().await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>((listener.accept().await?.0, permit))
+        };
+        tokio::select! {
+            accepted = accepted => match accepted {
+                Ok((stream, permit)) if is_welcome(agent, &stream) => {
+                    let served = connection(&graceful, stream, router.clone());
+                    tokio::spawn(async move {
+                        served.await;
+                        drop(permit);
+                    });
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!("no connection can be taken: {error}");
+                    sleep(BREATH).await;
+                }
+            },
+            () = &mut stop => break Why::Told,
+            () = inner.stop.notified() => break Why::Asked,
+            over = &mut over => break match over {
+                Over::Idle => Why::Idle,
+                Over::Lifetime => Why::Lifetime,
+            },
+        }
+    };
+    watchers.iter().for_each(tokio::task::JoinHandle::abort);
+    drop(listener);
+    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("the agent ends, though somebody still waits for an answer");
+    }
+    drop(socket);
+    Ok(why)
+}
+
+/// Whether the peer is this user, beyond doubt. Nothing is said to anybody else.
+fn is_welcome(agent: &Agent, stream: &UnixStream) -> bool {
+    match peer_of(stream) {
+        Ok(peer) if peer.is_own() => true,
+        Ok(peer) => {
+            agent.inner.metrics.turned_away();
+            tracing::warn!("a process of uid {} was turned away", peer.uid);
+            false
+        }
+        Err(_) => false,
+    }
+}
+
+/// Serves one connection; the future is to be driven elsewhere.
+fn connection<S>(
+    graceful: &GracefulShutdown,
+    stream: S,
+    router: Router,
+) -> impl Future<Output = ()> + use<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut router = router.clone();
+        async move { router.call(request.map(Body::new)).await }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_FIELDS)
+        .serve_connection(TokioIo::new(stream), service);
+    let served = graceful.watch(served);
+    async move {
+        // A client that went away, or spoke no HTTP, or was too slow: nobody is left to be told.
+        let _ = timeout(CONNECTION, served).await;
+    }
+}
+
+/// Listens for those who watch, on both loopback addresses or on none.
+async fn watch(agent: &Agent, port: u16) -> Result<Vec<tokio::task::JoinHandle<()>>, Error> {
+    let failed = |error: io::Error| {
+        Error::new(Code::Usage, format!("the port for metrics cannot be listened on: {error}"))
+            .with_hint("is it taken? --metrics-port 0 takes a free one")
+    };
+    let first = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
+    let port = first.local_addr().map_err(failed)?.port();
+    let mut listeners = vec![first];
+    match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+        Ok(second) => listeners.push(second),
+        // A machine without IPv6.
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+        Err(error) => return Err(failed(error)),
+    }
+    tracing::info!("metrics are at http://127.0.0.1:{port}/metrics");
+    let router = api::watching().with_state(agent.clone());
+    Ok(listeners
+        .into_iter()
+        .map(|listener| tokio::spawn(watched(listener, router.clone(), port)))
+        .collect())
+}
+
+async fn watched(listener: TcpListener, router: Router, port: u16) {
+    let permits = Arc::new(Semaphore::new(WATCHERS));
+    loop {
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(BREATH).await;
+            continue;
+        };
+        let router = router.clone();
+        tokio::spawn(async move {
+            let service = service_fn(move |request: Request<Incoming>| {
+                let mut router = router.clone();
+                async move {
+                    if is_from_elsewhere(&request, port) {
+                        let error = Error::new(Code::AgentRefused, "this is for this machine only");
+                        return Ok::<_, Infallible>(reply::problem(&error).into_response());
+                    }
+                    router.call(request.map(Body::new)).await
+                }
+            });
+            let served = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD)
+                .max_buf_size(MAX_HEAD)
+                .serve_connection(TokioIo::new(stream), service);
+            let _ = timeout(CONNECTION, served).await;
+            drop(permit);
+        });
+    }
+}
+
+/// Whether a page in a browser sent this, or somebody who calls this machine by another name.
+fn is_from_elsewhere(request: &Request<Incoming>, port: u16) -> bool {
+    let headers = request.headers();
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let ours = [
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string(),
+        SocketAddr::from((Ipv6Addr::LOCALHOST, port)).to_string(),
+        format!("localhost:{port}"),
+    ];
+    let foreign = !ours.iter().any(|own| host.eq_ignore_ascii_case(own));
+    if foreign {
+        tracing::debug!("metrics were asked of {}", printable(host));
+    }
+    foreign || headers.contains_key(ORIGIN)
+}
