@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::context::{Context, on_terminal};
 use crate::format::{Format, format, github_entry};
+use crate::report::unwritable;
 use crate::{mask, report};
 
 /// A token on its way out.
@@ -59,7 +60,7 @@ pub(crate) fn mask(token: &str) -> Result<(), Error> {
         )
         .with_hint("leave 2>/dev/null away; --quiet keeps daypass silent"));
     }
-    mask::write_masks(&mut io::stderr().lock(), token).map_err(|error| failed("stderr", &error))
+    mask::write_masks(&mut io::stderr().lock(), token).map_err(|error| unwritable("stderr", &error))
 }
 
 /// Whether this is `/dev/null`: a descriptor that was closed is that too by now.
@@ -124,11 +125,11 @@ pub(crate) fn to_stdout(mut text: &[u8]) -> Result<(), Error> {
     // Without std's buffer: what is written here is written once and at once.
     while !text.is_empty() {
         match rustix::io::write(rustix::stdio::stdout(), text) {
-            Ok(0) => return Err(failed("stdout", &io::ErrorKind::WriteZero.into())),
+            Ok(0) => return Err(unwritable("stdout", &io::ErrorKind::WriteZero.into())),
             Ok(written) => text = text.get(written..).unwrap_or_default(),
             Err(Errno::INTR) => {}
             Err(Errno::PIPE) => return Ok(()),
-            Err(errno) => return Err(failed("stdout", &errno.into())),
+            Err(errno) => return Err(unwritable("stdout", &errno.into())),
         }
     }
     Ok(())
@@ -147,7 +148,7 @@ pub(crate) fn summary(
         profile.place(),
         daypass::short_client_id(client_id),
         granted.token.fingerprint(),
-        report::span(granted.token.remaining(now)),
+        daypass::span(granted.token.remaining(now)),
         granted.source.as_str(),
     )
 }
@@ -172,7 +173,7 @@ fn to_github(path: &Path, entries: &[(&str, &str)]) -> Result<(), Error> {
         }
         file.write_all(text.as_bytes())
     };
-    append().map_err(|error| failed(&shown, &error))
+    append().map_err(|error| unwritable(&shown, &error))
 }
 
 /// Whether the last line lacks its end: what is added would become part of it.
@@ -190,7 +191,7 @@ fn is_unfinished(file: &mut File) -> io::Result<bool> {
 fn delimiter() -> Result<String, Error> {
     let mut random = [0; 16];
     let filled = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty());
-    filled.map_err(|error| failed("a random name", &error.into()))?;
+    filled.map_err(|error| unwritable("a random name", &error.into()))?;
     Ok(random.iter().fold("daypass_".to_owned(), |text, byte| text + &format!("{byte:02x}")))
 }
 
@@ -208,11 +209,6 @@ fn to_file(path: &Path, text: &[u8]) -> Result<(), Error> {
     write().map_err(|error| {
         // Nobody else knows the name; what is left is at most an unreadable part.
         let _ = fs::remove_file(&temporary);
-        failed(&shown, &error)
+        unwritable(&shown, &error)
     })
-}
-
-fn failed(what: &str, error: &io::Error) -> Error {
-    Error::new(Code::StoreFailed, format!("{what} cannot be written: {}", report::why(error)))
-        .with_hint("check that the folder exists, is yours and has space left")
 }

@@ -2,9 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
-use daypass::{Clock, Env, Error, SystemClock};
+use daypass::{Clock, Code, Env, Error, SystemClock, why};
 use tracing::Level;
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
@@ -149,41 +148,8 @@ fn write(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// `EMFILE` and `ENFILE`, for which the standard library has no words.
-const OUT_OF_FILES: [i32; 2] =
-    [rustix::io::Errno::MFILE.raw_os_error(), rustix::io::Errno::NFILE.raw_os_error()];
-
-/// Says what the system said.
-pub(crate) fn why(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "not found".to_owned(),
-        _ if error.raw_os_error().is_some_and(|code| OUT_OF_FILES.contains(&code)) => {
-            "too many open files (see ulimit -n)".to_owned()
-        }
-        kind => kind.to_string(),
-    }
-}
-
-/// A duration as people say it: `57m`, `1h05m`, `40s`.
-pub(crate) fn span(duration: Duration) -> String {
-    match duration.as_secs() {
-        seconds if seconds >= 172_800 => format!("{}d", seconds / 86_400),
-        seconds if seconds >= 3600 => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
-        seconds if seconds >= 60 => format!("{}m", seconds / 60),
-        seconds => format!("{seconds}s"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_read_as_people_say_them() {
-        for (seconds, expected) in
-            [(0, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (3900, "1h05m"), (172_800, "2d")]
-        {
-            assert_eq!(span(Duration::from_secs(seconds)), expected);
-        }
-    }
+/// Something cannot be written; `what` is printable.
+pub(crate) fn unwritable(what: &str, error: &io::Error) -> Error {
+    Error::new(Code::StoreFailed, format!("{what} cannot be written: {}", why(error)))
+        .with_hint("check that the folder exists, is yours and has space left")
 }

@@ -47,7 +47,7 @@ pub(crate) fn answer(sandbox: &Sandbox, request: &Request<Bytes>) -> Response<By
                 sandbox.shift(advance_s.saturating_mul(1000));
                 ok(&json!({ "now_ms": sandbox.snapshot().now_ms }))
             }
-            Err(why) => failed(StatusCode::BAD_REQUEST, &printable(&why.to_string())),
+            Err(_) => failed(StatusCode::BAD_REQUEST, "write {\"advance_s\": 60}, whole seconds"),
         },
         ("revoke-all", &Method::POST) => done(|| sandbox.revoke_all()),
         ("reset", &Method::POST) => done(|| sandbox.reset()),

@@ -1,7 +1,6 @@
 //! HTTP as a dependency: one request, one whole answer, no redirects.
 
 mod cause;
-pub(crate) mod origin;
 mod reqwest;
 mod trust;
 

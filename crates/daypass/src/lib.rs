@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod agent;
 mod client;
 mod clock;
@@ -33,6 +34,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod token;
+mod words;
 
 pub use agent::{
     AgentAddress, AgentClient, AgentLabel, AgentMinTtl, AgentToken, AgentWant, Join, Joined, Peer,
@@ -66,3 +68,4 @@ pub use store::{
 pub use token::{
     AccessToken, Fingerprint, Granted, InvalidAccessToken, MAX_ACCESS_TOKEN, Reason, Source, Token,
 };
+pub use words::{span, why};

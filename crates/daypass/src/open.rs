@@ -167,6 +167,7 @@ impl Opening<'_> {
             trust,
             store,
             clock,
+            named: self.profile.is_some(),
         })
     }
 
@@ -207,6 +208,8 @@ pub struct Prepared {
     trust: Trust,
     store: Arc<dyn TokenStore>,
     clock: Arc<dyn Clock>,
+    /// Whether the caller named the profile: whoever asks again must do so too.
+    named: bool,
 }
 
 impl fmt::Debug for Prepared {
@@ -244,12 +247,16 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// `config.*`: the issuer can't be asked as configured.
+    /// `config.*`: the issuer or the API can't be asked as configured.
     pub fn open(self, style: Style) -> Result<Opened, Error> {
         let labels = self.labels();
         let Self { profile, client_id, client_secret, place, warnings, .. } = self;
-        let http = Arc::new(ReqwestClient::new(self.trust.config()));
-        let effects = Effects { clock: self.clock, http, jitter };
+        let effects = |trust| {
+            let http = Arc::new(ReqwestClient::new(trust));
+            Effects { clock: Arc::clone(&self.clock), http, jitter }
+        };
+        let api_effects = self.trust.api(&profile)?.map(effects);
+        let effects = effects(self.trust.config());
         let issuer = ClientCredentials::new(ClientCredentialsParts {
             request: self.request.clone(),
             secret: SecretString::from(client_secret.expose()),
@@ -260,6 +267,7 @@ impl Prepared {
             revocation: profile.revocation(),
             token_hosts: profile.token_hosts.clone(),
             effects: effects.clone(),
+            api_effects,
         })?;
         let source = Cached::new(CachedParts {
             request: self.request,
@@ -278,7 +286,10 @@ impl Prepared {
             client_from: self.profile.client_id.variable().map(str::to_owned),
             rejected_hint: Some(self.profile.rejected_hint()),
             lifetime_hint: Some(self.profile.lifetime_hint().to_owned()),
-            fresh_hint: Some("daypass token --fresh".to_owned()),
+            fresh_hint: Some(match self.named {
+                true => format!("daypass token {} --fresh", self.profile.name),
+                false => "daypass token --fresh".to_owned(),
+            }),
         }
     }
 }

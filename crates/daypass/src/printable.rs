@@ -38,16 +38,25 @@ pub(crate) fn printable_up_to(text: &str, max: usize) -> String {
 /// Returns what a person typed where a known word was expected, quoted; or how long it is, where it
 /// may be a secret that went into the wrong place.
 pub(crate) fn named(typed: &str) -> String {
-    const LONGEST_NAME: usize = 20;
+    const LONGEST_ODD_NAME: usize = 11;
     let length = typed.chars().count();
-    let digits = typed.bytes().filter(u8::is_ascii_digit).count();
-    let name =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_. ".contains(&byte);
-    if length <= LONGEST_NAME || (typed.bytes().all(name) && digits * 4 <= length) {
+    if length <= LONGEST_ODD_NAME || typed.split(['-', '_', '.', ' ', ':', '/']).all(is_word) {
         format!("\"{}\"", printable(typed))
     } else {
         format!("\"...\" ({length} characters, not shown: they may be a secret)")
     }
+}
+
+/// Whether a part of a name is one that people make: `eu`, `West`, `URL`, `oauth2`, `1`; not what
+/// a generator makes, which mixes letters and digits or goes on for long.
+fn is_word(part: &str) -> bool {
+    const LONGEST: usize = 15;
+    let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = part.len() - letters.len();
+    let small = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase());
+    let capital = letters.strip_prefix(|c: char| c.is_ascii_uppercase()).is_some_and(small);
+    let capitals = letters.bytes().all(|byte| byte.is_ascii_uppercase());
+    part.len() <= LONGEST && digits <= 4 && (small(letters) || capital || capitals)
 }
 
 /// Returns a client id for a message: whole, or its first characters when it is long. They are
@@ -78,12 +87,32 @@ mod tests {
 
     #[test]
     fn what_looks_like_a_secret_is_not_repeated() {
-        for name in ["genesys", "eu_west-1", "client_secret_basic_or_so", "Genesys Cloud"] {
+        for name in [
+            "genesys",
+            "eu_west-1",
+            "client_secret_basic_or_so",
+            "Genesys Cloud",
+            "GC_CLIENT_SECRET",
+            "OAUTH2_TOKEN_URL",
+            "login.mypurecloud.com.au",
+            "prod-eu-west-2024",
+            "größe",
+            "xY7",
+        ] {
             assert_eq!(named(name), format!("\"{name}\""));
         }
-        for secret in ["kX2-uV9_0aBcD3eFgH4iJ5kLmN6oPqRs", "6f1ed002ab5595859014ebf0951522d9"] {
+        for secret in [
+            "kX2-uV9_0aBcD3eFgH4iJ5kLmN6oPqRs",
+            "6f1ed002ab5595859014ebf0951522d9",
+            "6f1ed002-ab55-9585-9014-ebf0951522d9",
+            "hunter2hunter2",
+            "SuperSecretWord",
+            "JBSWY3DPEHPK3PXP",
+            "abcdefghijklmnopqrstuvwxyz",
+            "geheim geheim größe",
+        ] {
             let shown = named(secret);
-            assert!(!shown.contains(&secret[..4]) && shown.contains("32 characters"), "{shown}");
+            assert!(!shown.contains(&secret[..4]) && shown.contains(" characters"), "{shown}");
         }
     }
 

@@ -21,6 +21,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("http", &[]),
     ("crypto", &[]),
     ("clock", &[]),
+    ("address", &[]),
+    ("words", &[]),
     ("request", &["crypto"]),
     ("token", &["crypto", "clock", "request"]),
     ("client", &[]),
@@ -30,7 +32,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 ];
 
 /// What every module of the upper layers may name.
-const BELOW: &[&str] = &["request", "token", "error", "client", "forms", "printable"];
+const BELOW: &[&str] =
+    &["request", "token", "error", "client", "forms", "printable", "address", "words"];
 
 /// What only these files may name.
 const OWNED: &[(&str, &[&str])] = &[

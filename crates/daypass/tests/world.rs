@@ -170,6 +170,7 @@ impl World {
             revocation: None,
             token_hosts: Vec::new(),
             effects: self.effects(),
+            api_effects: None,
         }
     }
 

@@ -7,13 +7,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use daypass::Error;
+use daypass::{Error, span};
 use daypass_sandbox::{Endpoint, Fault};
 
 use self::stage::{Stage, Told, say};
 use super::block_on;
 use crate::context::Context;
-use crate::report::span;
 
 /// How long a token of the demo lives: this stands for an hour.
 const HOUR: Duration = Duration::from_secs(12);

@@ -189,7 +189,7 @@ fn cannot_run(program: &OsString, error: &io::Error) -> Failure {
         }
         _ => (CANNOT_RUN, "may it be executed?"),
     };
-    let error = Error::new(Code::Usage, format!("{shown} cannot be run: {}", report::why(error)));
+    let error = Error::new(Code::Usage, format!("{shown} cannot be run: {}", daypass::why(error)));
     Failure { error: error.with_hint(hint), exit_code }
 }
 

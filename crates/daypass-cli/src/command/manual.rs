@@ -5,9 +5,10 @@ use std::path::Path;
 
 use clap::Command;
 use clap_complete::Shell;
-use daypass::{Code, Error, printable};
+use daypass::{Error, printable};
 
 use crate::emit::to_stdout;
+use crate::report::unwritable;
 
 pub(crate) fn completions(mut cli: Command, shell: Shell) -> Result<(), Error> {
     let mut text = Vec::new();
@@ -18,19 +19,13 @@ pub(crate) fn completions(mut cli: Command, shell: Shell) -> Result<(), Error> {
 pub(crate) fn man(cli: Command, folder: Option<&Path>) -> Result<(), Error> {
     let Some(folder) = folder else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(cli).render(&mut page).map_err(|error| failed("stdout", &error))?;
+        clap_mangen::Man::new(cli)
+            .render(&mut page)
+            .map_err(|error| unwritable("stdout", &error))?;
         return to_stdout(&page);
     };
     let shown = printable(&folder.to_string_lossy());
     fs::create_dir_all(folder)
         .and_then(|()| clap_mangen::generate_to(cli, folder))
-        .map_err(|error| failed(&shown, &error))
-}
-
-fn failed(what: &str, error: &std::io::Error) -> Error {
-    Error::new(
-        Code::StoreFailed,
-        format!("{what} cannot be written: {}", crate::report::why(error)),
-    )
-    .with_hint("check that the folder exists, is yours and has space left")
+        .map_err(|error| unwritable(&shown, &error))
 }

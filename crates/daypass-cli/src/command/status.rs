@@ -1,8 +1,10 @@
 //! `daypass status`: what is cached, how long it lives, what it cost, what happened last.
 
+use std::time::Duration;
+
 use daypass::{
     Clock, Code, Error, Event, EventKind, Opened, Record, StorePlace, SystemClock, Timestamp,
-    printable, profile_names, short_client_id,
+    printable, profile_names, short_client_id, span,
 };
 use serde_json::{Value, json};
 
@@ -10,7 +12,6 @@ use super::block_on;
 use crate::cli::Status;
 use crate::context::Context;
 use crate::emit::to_stdout;
-use crate::report::span;
 
 /// The width of the bar of a token's life.
 const BAR: usize = 20;
@@ -99,13 +100,13 @@ impl Row {
             } else {
                 format!("; the issuer is not asked again for {}", span(left))
             };
-            let ago = span(refusal.at.until(now));
+            let ago = ago(refusal.at, now);
             lines.push(format!("  refused  {ago} ago: {}{memory}", refusal.error));
         }
         let events = record.events.iter().rev().take(5);
         for (index, event) in events.enumerate() {
             let label = if index == 0 { "  events   " } else { "           " };
-            lines.push(format!("{label}{} ago  {}", span(event.at.until(now)), told(event)));
+            lines.push(format!("{label}{} ago  {}", ago(event.at, now), told(event)));
         }
         lines.join("\n") + "\n"
     }
@@ -179,7 +180,7 @@ fn is_rejected(record: &Record) -> bool {
 fn token_line(record: &Record, now: Timestamp) -> String {
     let Some(token) = &record.token else { return "none is cached".to_owned() };
     let (lifetime, left) = (token.lifetime(), token.remaining(now));
-    let age = span(token.sent_at().until(now));
+    let age = ago(token.sent_at(), now);
     if left.is_zero() {
         return format!("{} ended; it is {age} old", token.fingerprint());
     }
@@ -191,6 +192,11 @@ fn token_line(record: &Record, now: Timestamp) -> String {
         span(left),
         span(lifetime),
     )
+}
+
+/// How long ago that was, in whole seconds at least.
+fn ago(at: Timestamp, now: Timestamp) -> String {
+    span(Duration::from_secs(at.until(now).as_secs()))
 }
 
 /// What is left of a life, as a bar.

@@ -139,6 +139,34 @@ fn a_secret_is_missing_when_nothing_is_cached_that_it_would_open() {
 }
 
 #[test]
+fn a_refusal_that_is_kept_is_no_token_that_is_cached() {
+    let mut cli = Cli::genesys();
+    let secret = "gc-secret-of-last-year";
+    cli.set("GC_CLIENT_SECRET", secret);
+    cli.run(&["token"]).fails(3);
+    cli.unset("GC_CLIENT_SECRET");
+    let told = cli.run(&["token"]).fails(2);
+    assert!(told.starts_with("error[config.secret_missing]"), "{told}");
+}
+
+#[test]
+fn the_hint_names_the_profile_that_was_named() {
+    let mut cli = Cli::new();
+    cli.set("OAUTH2_CLIENT_SECRET", "wrong-wrong-wrong");
+    cli.run(&["token"]).fails(3);
+    for (args, hint) in [
+        (&["token"][..], "fixed it? daypass token --fresh asks now"),
+        (&["token", "oauth2"], "fixed it? daypass token oauth2 --fresh asks now"),
+        (&["token", "oauth2", "-v"], "fixed it? daypass token oauth2 --fresh asks now"),
+    ] {
+        let told = cli.run(args).fails(3);
+        assert!(told.contains(hint), "{told}");
+    }
+    let told = cli.run(&["exec", "oauth2", "--", "true"]).fails(125);
+    assert!(told.contains("daypass token oauth2 --fresh asks now"), "{told}");
+}
+
+#[test]
 fn an_issuer_that_is_down_is_worth_a_retry() {
     let mut cli = Cli::new();
     cli.end_issuer();

@@ -63,6 +63,10 @@ fn no_variable_that_holds_a_secret_in_any_form_is_inherited() {
         ("BASE64_INSIDE_2", URL_SAFE_NO_PAD.encode(format!("xy{SECRET}yz"))),
         ("URL", format!("https://x:{encoded}@git.example.com/")),
         ("FORM", format!("client_secret={form}&x=y")),
+        // What JavaScript's encodeURIComponent and encodeURI make of it.
+        ("COMPONENT", "x=p%2Fs3cret%20w%2Brd%3D%26%25Zq8_x-Kd91".to_owned()),
+        ("URI", "https://x/?p/s3cret%20w+rd=&%25Zq8_x-Kd91".to_owned()),
+        ("HEX", SECRET.bytes().map(|byte| format!("{byte:02x}")).collect()),
         ("JSON", serde_json::json!({ "secret": SECRET }).to_string()),
         ("BASIC", format!("Basic {}", STANDARD.encode(format!("odd id:{SECRET}")))),
         ("BASIC_FORM", format!("Basic {}", STANDARD.encode(format!("odd+id:{form}")))),

@@ -33,10 +33,10 @@ fn it_shows_the_token_s_life_and_never_the_token() {
     assert!(!text.contains(&token));
     insta::assert_snapshot!(shown(&cli, &text), @r"
     oauth2  127.0.0.1:PORT  client sandbox
-      token    #[token] [####################] 1h00m left of 1h00m, 0s old
+      token    #[token] [####################] 1h left of 1h, 0s old
       served   2 tokens (1 issuer, 1 store)
       store    [ROOT]/cache/daypass
-      events   [n]s ago  fetched #[token] (cold), lives 1h00m, took [n] ms
+      events   [n]s ago  fetched #[token] (cold), lives 1h, took [n] ms
     ");
     assert_eq!(cli.asked(), 1);
 }
@@ -81,7 +81,7 @@ fn several_profiles_are_shown_and_one_without_a_secret_says_why() {
       served   1 token (1 issuer)
       store    [ROOT]/cache/daypass
       events   [n]s ago  forgotten
-               [n]s ago  fetched #[token] (cold), lives 1h00m, took [n] ms
+               [n]s ago  fetched #[token] (cold), lives 1h, took [n] ms
 
     b
       error[config.secret_missing]: B_SECRET is not set
@@ -92,7 +92,7 @@ fn several_profiles_are_shown_and_one_without_a_secret_says_why() {
       served   1 token (1 issuer)
       store    [ROOT]/cache/daypass
       events   [n]s ago  forgotten
-               [n]s ago  fetched #[token] (cold), lives 1h00m, took [n] ms
+               [n]s ago  fetched #[token] (cold), lives 1h, took [n] ms
     "#);
     cli.run(&["status", "b"]).fails(2);
 }
@@ -113,13 +113,13 @@ fn a_refusal_and_a_rejection_are_part_of_the_story() {
     let text = cli.run(&["status"]).quiet().stdout;
     insta::assert_snapshot!(shown(&cli, &text), @r"
     oauth2  127.0.0.1:PORT  client sandbox
-      token    #[token] [####################] 1h00m left of 1h00m, 0s old, refused by the API
+      token    #[token] [####################] 1h left of 1h, 0s old, refused by the API
       served   1 token (1 issuer)
       store    [ROOT]/cache/daypass
       refused  [n]s ago: unauthorized_client; the issuer is not asked again for 30s
       events   [n]s ago  failed: unauthorized_client (the sandbox was told so)
                [n]s ago  the API refused #[token]
-               [n]s ago  fetched #[token] (cold), lives 1h00m, took [n] ms
+               [n]s ago  fetched #[token] (cold), lives 1h, took [n] ms
     ");
     let json = cli.run(&["status", "--json"]).json();
     assert_eq!(json["profiles"][0]["token"]["rejected"], true);

@@ -22,7 +22,7 @@ fn a_terminal_gets_a_line_about_the_token_instead() {
         assert_eq!(ran.stdout.trim(), "", "{format}");
     }
     insta::assert_snapshot!(on_terminal(&cli, "token").ok().shown, @r"
-    daypass: oauth2 127.0.0.1:PORT client sandbox token #[token] 1h00m left (store)
+    daypass: oauth2 127.0.0.1:PORT client sandbox token #[token] 1h left (store)
     daypass: stdout is a terminal, so the token itself is not printed; --show prints it
     ");
 }

@@ -22,10 +22,10 @@ fn on_ci_one_line_says_what_was_done() {
     let mut cli = Cli::new();
     cli.set("CI", "true");
     let first = cli.run(&["token"]).ok();
-    insta::assert_snapshot!(first.shown, @"daypass: oauth2 127.0.0.1:PORT client sandbox token #[token] 1h00m left (issuer)");
+    insta::assert_snapshot!(first.shown, @"daypass: oauth2 127.0.0.1:PORT client sandbox token #[token] 1h left (issuer)");
     assert!(!first.stderr.contains(first.stdout.trim_end()));
-    insta::assert_snapshot!(cli.run(&["token"]).ok().shown, @"daypass: oauth2 127.0.0.1:PORT client sandbox token #[token] 1h00m left (store)");
-    insta::assert_snapshot!(cli.run(&["exec", "--", "true"]).ok().shown, @"daypass: oauth2 127.0.0.1:PORT client sandbox token #[token] 1h00m left (store)");
+    insta::assert_snapshot!(cli.run(&["token"]).ok().shown, @"daypass: oauth2 127.0.0.1:PORT client sandbox token #[token] 1h left (store)");
+    insta::assert_snapshot!(cli.run(&["exec", "--", "true"]).ok().shown, @"daypass: oauth2 127.0.0.1:PORT client sandbox token #[token] 1h left (store)");
     for no in ["", "false"] {
         cli.set("CI", no);
         cli.run(&["token"]).quiet();
@@ -46,7 +46,7 @@ fn a_test_system_is_told_by_its_host_and_a_long_client_id_shortened() {
 fn verbose_says_what_was_done_anywhere_and_quiet_nothing() {
     let mut cli = Cli::new();
     let line = cli.run(&["-v", "token"]).ok().shown;
-    insta::assert_snapshot!(line, @"daypass: oauth2 127.0.0.1:PORT client sandbox token #[token] 1h00m left (issuer)");
+    insta::assert_snapshot!(line, @"daypass: oauth2 127.0.0.1:PORT client sandbox token #[token] 1h left (issuer)");
     assert_eq!(
         cli.run(&["token", "-vv", "--fresh"]).ok().shown.lines().last().unwrap(),
         line.trim()

@@ -43,7 +43,7 @@ pub(crate) struct Cli {
 
 impl Cli {
     /// A world whose environment makes the profile `oauth2`, for the sandbox's own client. Its
-    /// tokens live an hour and half a minute: "1h00m" for as long as a test takes.
+    /// tokens live an hour and half a minute: "1h" for as long as a test takes.
     pub(crate) fn new() -> Self {
         let lifetime = Duration::from_secs(3630);
         let client = Client::new("sandbox", "sandbox-secret").lifetime(lifetime);

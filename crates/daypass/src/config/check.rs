@@ -1,11 +1,10 @@
 //! The grammar of single values: addresses, hosts, scopes, parameters, names. Pure; an error says
 //! what is wrong with the value and repeats as little of it as will do.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-use url::{Host, Url};
+use url::Url;
 
 use super::suggest;
+use crate::address::{self, Unfit, host};
 use crate::printable::named;
 use crate::{Code, Preset, ScopeSet, printable};
 
@@ -22,32 +21,21 @@ impl Wrong {
         Self { code: Code::ConfigInvalid, message: message.into(), hint: None }
     }
 
-    fn insecure(message: impl Into<String>) -> Self {
-        Self { code: Code::ConfigInsecureUrl, ..Self::new(message) }
-    }
-
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 }
 
-/// Checks an address that secrets or tokens are sent to: https, or plain http to this machine;
-/// no userinfo, no fragment.
-pub(crate) fn address(typed: &str) -> Result<Url, Wrong> {
-    let url = url(typed)?;
-    let local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => Ipv4Addr::is_loopback(&ip),
-        Some(Host::Ipv6(ip)) => ip == Ipv6Addr::LOCALHOST,
-        None => false,
-    };
-    if url.scheme() == "http" && !local {
-        let to = host(&url).unwrap_or_default();
-        return Err(Wrong::insecure(format!("plain http to {}", printable(&to)))
-            .with_hint("use https; plain http goes only to 127.0.0.1, [::1] or localhost"));
+impl From<Unfit> for Wrong {
+    fn from(unfit: Unfit) -> Self {
+        Self { code: unfit.code, message: unfit.message, hint: Some(unfit.hint.to_owned()) }
     }
-    Ok(url)
+}
+
+/// Checks an address that secrets or tokens are sent to.
+pub(crate) fn address(typed: &str) -> Result<Url, Wrong> {
+    address::secure(typed).map_err(Wrong::from)
 }
 
 /// Whether an address is so plain that [`address`] and [`token_endpoint`] have nothing to say
@@ -81,43 +69,7 @@ pub(crate) fn is_plain(typed: &str) -> bool {
 
 /// Checks the address of a proxy, which may be plain http anywhere: https goes through it as it is.
 pub(crate) fn proxy(typed: &str) -> Result<Url, Wrong> {
-    url(typed)
-}
-
-fn url(typed: &str) -> Result<Url, Wrong> {
-    let odd = |c: char| c.is_ascii_control() || c.is_whitespace() || c == '\\';
-    if typed.contains(odd) {
-        return Err(Wrong::new("an address with a space, a backslash or a control character"));
-    }
-    // Userinfo may be a password: nothing of such an address is repeated.
-    let url = match typed.split_once("://") {
-        Some((scheme, _)) if ["https", "http"].iter().any(|s| s.eq_ignore_ascii_case(scheme)) => {
-            Url::parse(typed).map_err(|error| Wrong::new(format!("not an address: {error}")))?
-        }
-        _ => {
-            return Err(Wrong::insecure("not an https address")
-                .with_hint("write it whole: https://HOST/PATH"));
-        }
-    };
-    if !url.username().is_empty() || url.password().is_some() || authority(typed).contains('@') {
-        return Err(Wrong::insecure("an address with a user name or a password in it")
-            .with_hint("put the client's id and secret under client_id and client_secret"));
-    }
-    if url.fragment().is_some() {
-        return Err(Wrong::insecure("an address with a fragment (#...)"));
-    }
-    Ok(url)
-}
-
-fn authority(typed: &str) -> &str {
-    let rest = typed.split_once("://").map_or(typed, |(_, rest)| rest);
-    rest.split(['/', '?', '#']).next().unwrap_or_default()
-}
-
-/// Returns `host` or, where the address names one, `host:port`.
-pub(crate) fn host(url: &Url) -> Option<String> {
-    let host = url.host_str()?;
-    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    address::whole(typed).map_err(Wrong::from)
 }
 
 /// Checks one entry of `hosts` or `token_hosts`: a host, with a port where it is not the usual one.

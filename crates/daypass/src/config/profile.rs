@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::check;
 use super::value::Value;
 use crate::{
     ClientAuthMethod, CredentialId, Dialect, Endpoint, Preset, Region, Revocation, ScopeSet,
-    TokenRequest, crypto,
+    TokenRequest, address, crypto,
 };
 
 /// Everything known about a profile before anything is read or asked. It names its credentials
@@ -74,7 +73,7 @@ impl Profile {
         };
         let region = self.own_region().map(|region| region.name.to_owned());
         region
-            .or_else(|| check::host(&Url::parse(url).ok()?))
+            .or_else(|| address::host(&Url::parse(url).ok()?))
             .unwrap_or_else(|| crate::printable(url))
     }
 
@@ -95,7 +94,7 @@ impl Profile {
     /// tokens go to its API in the profile's region; without a region, as for a test system,
     /// nowhere by themselves.
     pub fn hosts(&self) -> Vec<String> {
-        let api = || check::host(&Url::parse(&self.api_url()?).ok()?);
+        let api = || address::host(&Url::parse(&self.api_url()?).ok()?);
         self.hosts.clone().unwrap_or_else(|| api().into_iter().collect())
     }
 

@@ -5,11 +5,10 @@ use std::ops::Range;
 
 use url::Url;
 
-use super::check;
 use super::schema::{Schema, Section};
 use super::typed::Document;
 use super::value::Value;
-use crate::{Code, Error, Preset, printable};
+use crate::{Code, Error, Preset, address, printable};
 
 /// The largest file that is read from the working directory, in bytes.
 pub const MAX_FOUND_FILE: u64 = 64 * 1024;
@@ -197,7 +196,7 @@ fn harmless(section: &Section, key: &str) -> bool {
 
 /// Returns the host that would get the secret (or the token), if the file says one.
 fn destination(section: &Section, key: &str) -> Option<String> {
-    let of = |address: &Option<String>| check::host(&Url::parse(address.as_ref()?).ok()?);
+    let of = |address: &Option<String>| address::host(&Url::parse(address.as_ref()?).ok()?);
     let own = match key {
         "proxy" => of(&section.proxy),
         "api_url" => of(&section.api_url),
@@ -212,7 +211,7 @@ fn destination(section: &Section, key: &str) -> Option<String> {
 }
 
 fn preset_host(preset: Preset, region: &str) -> Option<String> {
-    check::host(&Url::parse(&preset.address("token_url", preset.region(region)?)?).ok()?)
+    address::host(&Url::parse(&preset.address("token_url", preset.region(region)?)?).ok()?)
 }
 
 #[cfg(test)]

@@ -17,7 +17,8 @@ use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use super::trust::no_tls;
-use super::{HttpClient, HttpError, MAX_BODY, TrustConfig, cause, origin};
+use super::{HttpClient, HttpError, MAX_BODY, TrustConfig, cause};
+use crate::address;
 
 /// How long connecting may take: name, TCP and TLS.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -105,8 +106,8 @@ impl ReqwestClient {
     ) -> Result<::http::Response<Bytes>, HttpError> {
         let request = ::reqwest::Request::try_from(request)
             .map_err(|_| HttpError::Setup("the URL can't be used".into()))?;
-        if !origin::is_secure(request.url()) {
-            let host = origin::host_of(request.url());
+        if !address::is_secure(request.url()) {
+            let host = address::host_of(request.url());
             return Err(HttpError::Setup(format!("{host} would be asked over plain http")));
         }
         let client = if request.url().scheme() == "https" { self.tls()? } else { self.plain()? };

@@ -17,7 +17,7 @@ use super::discovery::Discovery;
 use super::revocation::{Revoke, revoke};
 use super::token_endpoint::{Answer, Hidden, Rules, TokenEndpointRequest, decode};
 use super::{Issuer, IssuerError, IssuerErrorClass};
-use crate::http::origin::{host_of, secure_url};
+use crate::address::{self, host_of};
 use crate::{
     ClientAuthMethod, Code, Dialect, Effects, Endpoint, Error, Revocation, Timestamp, Token,
     TokenRequest, printable,
@@ -56,6 +56,8 @@ pub struct ClientCredentialsParts {
     pub token_hosts: Vec<String>,
     /// The clock and the HTTP client.
     pub effects: Effects,
+    /// The same for calls of the API ([`Revocation::Delete`]), where it trusts other roots.
+    pub api_effects: Option<Effects>,
 }
 
 /// An issuer that is asked with the client credentials grant.
@@ -67,6 +69,7 @@ pub struct ClientCredentials {
     pub(super) rules: Rules,
     pub(super) revocation: Option<Revoke>,
     pub(super) effects: Effects,
+    pub(super) api_effects: Effects,
 }
 
 pub(super) enum Place {
@@ -87,7 +90,9 @@ impl ClientCredentials {
             own_param(name)?;
         }
         let endpoint = match &parts.request.endpoint {
-            Endpoint::TokenUrl(url) => Place::Known(secure_url("token_url", url)?),
+            Endpoint::TokenUrl(url) => {
+                Place::Known(address::secure(url).map_err(|unfit| unfit.at("token_url"))?)
+            }
             Endpoint::Issuer(issuer) => {
                 Place::Discovered(Box::new(Discovery::new(issuer, parts.token_hosts)?))
             }
@@ -106,22 +111,23 @@ impl ClientCredentials {
             auth: Box::new(auth),
             rules: Rules { dialect, max_ttl, assume_ttl },
             revocation,
+            api_effects: parts.api_effects.unwrap_or_else(|| parts.effects.clone()),
             effects: parts.effects,
         })
     }
 
     async fn attempt(&self) -> Result<Token, IssuerError> {
         let url = match &self.endpoint {
-            Place::Known(url) => url,
+            Place::Known(url) => url.clone(),
             Place::Discovered(discovery) => {
-                &discovery.metadata(&self.effects).await?.token_endpoint
+                discovery.metadata(&self.effects).await?.token_endpoint.clone()
             }
         };
-        let mut form = TokenEndpointRequest::new(url.clone());
+        let mut form = TokenEndpointRequest::new(url);
         self.ask(&mut form);
         self.auth.authenticate(&mut form).await?;
         let (request, hidden) = form.encode()?;
-        let came = self.send(request, &hidden).await?;
+        let came = send(&self.effects, request, &hidden).await?;
         let token = decode(&came.answer(), &self.rules, &hidden)?;
         self.warn_of_missing_scopes(&token);
         Ok(token)
@@ -153,20 +159,21 @@ impl ClientCredentials {
             tracing::warn!(host = %self.host, %missing, "the issuer did not grant every scope");
         }
     }
+}
 
-    pub(super) async fn send(
-        &self,
-        request: Request<Bytes>,
-        hidden: &Hidden,
-    ) -> Result<Came, IssuerError> {
-        let sent_at = self.effects.clock.now();
-        let response = self.effects.http.send(request).await.map_err(|error| {
-            let mut error = IssuerError::from(error);
-            error.description = error.description.map(|text| hidden.shown(&text));
-            error
-        })?;
-        Ok(Came { response, sent_at, received_at: self.effects.clock.now() })
-    }
+/// Sends a request and notes when, and when the answer was there.
+pub(super) async fn send(
+    effects: &Effects,
+    request: Request<Bytes>,
+    hidden: &Hidden,
+) -> Result<Came, IssuerError> {
+    let sent_at = effects.clock.now();
+    let response = effects.http.send(request).await.map_err(|error| {
+        let mut error = IssuerError::from(error);
+        error.description = error.description.map(|text| hidden.shown(&text));
+        error
+    })?;
+    Ok(Came { response, sent_at, received_at: effects.clock.now() })
 }
 
 /// An answer with its times.

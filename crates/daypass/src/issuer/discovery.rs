@@ -3,25 +3,32 @@
 //! Owns the rule that decides whether metadata may say where a secret goes: its `issuer` is the
 //! configured one, its endpoints are https on the issuer's host or on a host that the user listed.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, Request, StatusCode};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use url::Url;
 
 use super::token_endpoint::{AGENT, Answer, Hidden, Object, object, refusal};
 use super::{IssuerError, IssuerErrorClass};
-use crate::http::origin::{host_of, is_secure, secure_url};
-use crate::{Code, Dialect, Effects, Error, Timestamp, printable};
+use crate::address::{self, host_of};
+use crate::{Code, Dialect, Effects, Error, Ticks, Timestamp, printable};
 
 const FIELDS: &[&str] = &["issuer", "token_endpoint", "revocation_endpoint"];
 
-/// An issuer whose endpoints are looked up when they are first needed.
+/// How long metadata is believed: a server that moves an endpoint says so there.
+const BELIEVED: Duration = Duration::from_secs(3600);
+
+/// An issuer whose endpoints are looked up when they are needed.
 pub(super) struct Discovery {
     issuer: String,
     url: Url,
     token_hosts: Vec<String>,
-    found: OnceCell<Metadata>,
+    /// What was found, and when; locked while it is looked for.
+    found: Mutex<Option<(Ticks, Arc<Metadata>)>>,
 }
 
 /// What the metadata says, as far as it may be believed.
@@ -39,21 +46,43 @@ impl Discovery {
     ///
     /// `config.invalid` and `config.insecure_url`, as for every URL.
     pub(super) fn new(issuer: &str, token_hosts: Vec<String>) -> Result<Self, Error> {
-        let url = secure_url("issuer", issuer)?;
+        let url = address::secure(issuer).map_err(|unfit| unfit.at("issuer"))?;
         if url.query().is_some() {
             return Err(Error::new(Code::ConfigInvalid, "`issuer` has a query (?...)")
                 .with_hint("an issuer identifier has none (RFC 8414 section 2)"));
         }
-        Ok(Self { issuer: issuer.to_owned(), url, token_hosts, found: OnceCell::new() })
+        Ok(Self { issuer: issuer.to_owned(), url, token_hosts, found: Mutex::default() })
     }
 
     pub(super) fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Returns the metadata, which is asked for until it came once.
-    pub(super) async fn metadata(&self, effects: &Effects) -> Result<&Metadata, IssuerError> {
-        self.found.get_or_try_init(|| self.look_up(effects)).await
+    /// Returns the metadata. It is looked up once an hour; while that fails for a while, what it
+    /// said last still counts.
+    pub(super) async fn metadata(&self, effects: &Effects) -> Result<Arc<Metadata>, IssuerError> {
+        let mut found = self.found.lock().await;
+        let now = effects.clock.ticks();
+        if let Some((at, metadata)) = &*found
+            && at.until(now) < BELIEVED
+        {
+            return Ok(Arc::clone(metadata));
+        }
+        match self.look_up(effects).await {
+            Ok(metadata) => {
+                let metadata = Arc::new(metadata);
+                *found = Some((now, Arc::clone(&metadata)));
+                Ok(metadata)
+            }
+            Err(error) => {
+                let passes = matches!(
+                    error.class,
+                    IssuerErrorClass::Transient | IssuerErrorClass::Throttled(_)
+                );
+                let last = found.as_ref().map(|(_, metadata)| Arc::clone(metadata));
+                last.filter(|_| passes).ok_or(error)
+            }
+        }
     }
 
     async fn look_up(&self, effects: &Effects) -> Result<Metadata, IssuerError> {
@@ -106,11 +135,7 @@ impl Discovery {
 
     fn endpoint(&self, url: &str) -> Result<Url, IssuerError> {
         let unusable = || self.rejected("names a token_endpoint that is no https URL");
-        let url = Url::parse(url).map_err(|_| unusable())?;
-        let userinfo = !url.username().is_empty() || url.password().is_some();
-        if !is_secure(&url) || userinfo || url.fragment().is_some() {
-            return Err(unusable());
-        }
+        let url = address::secure(url).map_err(|_| unusable())?;
         let same_host = url.host() == self.url.host();
         if !same_host && !self.is_listed(&url) {
             let host = host_of(&url);

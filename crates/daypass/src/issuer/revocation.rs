@@ -8,11 +8,10 @@ use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
 use http::{Method, Request};
 use url::Url;
 
-use super::client_credentials::{ClientCredentials, Place};
+use super::client_credentials::{ClientCredentials, Place, send};
 use super::token_endpoint::{AGENT, Hidden, TokenEndpointRequest, refusal};
 use super::{IssuerError, IssuerErrorClass};
-use crate::http::origin::secure_url;
-use crate::{Dialect, Error, Revocation, Token};
+use crate::{Dialect, Error, Revocation, Token, address};
 
 /// [`Revocation`] with a URL that was checked.
 pub(super) enum Revoke {
@@ -23,7 +22,7 @@ pub(super) enum Revoke {
 impl Revoke {
     /// Checks the URL.
     pub(super) fn new(revocation: Revocation) -> Result<Self, Error> {
-        let url = |url: &str| secure_url("revocation_url", url);
+        let url = |url: &str| address::secure(url).map_err(|unfit| unfit.at("revocation_url"));
         Ok(match revocation {
             Revocation::Rfc7009(text) => Self::Rfc7009(url(&text)?),
             Revocation::Delete(text) => Self::Genesys(url(&text)?),
@@ -56,7 +55,7 @@ async fn by_form(issuer: &ClientCredentials, url: &Url, token: &Token) -> Result
     form.param("token_type_hint", "access_token");
     issuer.auth.authenticate(&mut form).await?;
     let (request, hidden) = form.encode()?;
-    let came = issuer.send(request, &hidden).await?;
+    let came = send(&issuer.effects, request, &hidden).await?;
     if came.response.status().is_success() {
         return Ok(());
     }
@@ -80,7 +79,7 @@ async fn delete(issuer: &ClientCredentials, url: &Url, token: &Token) -> Result<
         .map_err(|_| IssuerError::setup("the revocation URL can't be used"))?;
     let mut hidden = Hidden::default();
     hidden.hide(token.access_token().secret());
-    let came = issuer.send(request, &hidden).await?;
+    let came = send(&issuer.api_effects, request, &hidden).await?;
     match came.response.status().as_u16() {
         200..=299 | 401 => Ok(()),
         _ => Err(refusal(&came.answer(), Dialect::Rfc, &hidden)),

@@ -9,9 +9,8 @@ use rustix::fs::OFlags;
 
 use super::Opening;
 use super::place::absolute;
-use super::values::why;
 use crate::{
-    Code, ConfigFile, Env, Error, FileFacts, MAX_FOUND_FILE, Origin, TrustList, printable,
+    Code, ConfigFile, Env, Error, FileFacts, MAX_FOUND_FILE, Origin, TrustList, printable, why,
 };
 
 /// The name of the file, wherever it lies.

@@ -1,7 +1,7 @@
 //! Whom a profile's connections to its issuer trust, and the way there: from the profile and the
 //! captured environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::values;
 use crate::http::{CaFile, ProxyConfig, TrustConfig};
@@ -17,11 +17,7 @@ pub(super) struct Trust {
 
 impl Trust {
     pub(super) fn of(env: &Env, profile: &Profile) -> Result<Self, Error> {
-        let ca = profile.ca_file.as_deref().map(values::read_file).transpose();
-        let ca = ca.map_err(|error| {
-            Error::new(Code::ConfigUnreadable, error.message().to_owned())
-                .with_hint("ca_file names a PEM file with the roots to trust instead of all others")
-        })?;
+        let ca = roots("ca_file", profile.ca_file.as_deref())?;
         let set = |name| env.var_os(name).filter(|value| !value.is_empty());
         let from_env = || {
             env.either("HTTPS_PROXY", "https_proxy")
@@ -29,7 +25,7 @@ impl Trust {
                 .map(str::to_owned)
         };
         Ok(Self {
-            ca: ca.map(|pem| pem.to_vec()),
+            ca,
             ssl_cert_file: set("SSL_CERT_FILE").map(PathBuf::from),
             proxy: profile.proxy.clone().or_else(from_env),
             no_proxy: env.either("NO_PROXY", "no_proxy").map(str::to_owned),
@@ -45,12 +41,76 @@ impl Trust {
         trust_id(roots.as_deref(), self.proxy.as_deref())
     }
 
-    pub(super) fn config(self) -> TrustConfig {
-        TrustConfig {
-            ca_file: self.ca.map(CaFile::Pem),
-            ssl_cert_file: self.ssl_cert_file,
-            proxy: self.proxy.map(ProxyConfig::new),
-            no_proxy: self.no_proxy,
+    /// Whom connections to the API trust, where that is not what those to the issuer do: `ca_file`
+    /// is about the token endpoint and nothing else.
+    pub(super) fn api(&self, profile: &Profile) -> Result<Option<TrustConfig>, Error> {
+        if profile.ca_file.is_none() && profile.api_ca_file.is_none() {
+            return Ok(None);
         }
+        roots("api_ca_file", profile.api_ca_file.as_deref()).map(|ca| Some(self.with(ca)))
+    }
+
+    pub(super) fn config(&self) -> TrustConfig {
+        self.with(self.ca.clone())
+    }
+
+    fn with(&self, roots: Option<Vec<u8>>) -> TrustConfig {
+        TrustConfig {
+            ca_file: roots.map(CaFile::Pem),
+            ssl_cert_file: self.ssl_cert_file.clone(),
+            proxy: self.proxy.clone().map(ProxyConfig::new),
+            no_proxy: self.no_proxy.clone(),
+        }
+    }
+}
+
+/// Reads the roots that the key `name` names, if it is set.
+fn roots(name: &str, path: Option<&Path>) -> Result<Option<Vec<u8>>, Error> {
+    let pem = path.map(values::read_file).transpose();
+    let pem = pem.map_err(|error| {
+        Error::new(Code::ConfigUnreadable, error.message().to_owned()).with_hint(format!(
+            "{name} names a PEM file with the roots to trust instead of all others"
+        ))
+    })?;
+    Ok(pem.map(|pem| pem.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ConfigFile, FileFacts, Origin, resolve};
+
+    #[test]
+    fn ca_file_is_for_the_token_endpoint_and_api_ca_file_for_the_api() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, name).unwrap();
+            format!("{name}_file = {path:?}\n")
+        };
+        let (ca, api_ca) = (write("ca"), write("api_ca"));
+        let env = Env::from_pairs([("SSL_CERT_FILE", "/etc/all.pem")]);
+        let trusts = |keys: &str| {
+            let text = format!(
+                "[profile.p]\ntoken_url = \"https://h/\"\nclient_id = \"c\"\n\
+                 client_secret = {{ env = \"S\" }}\n{keys}"
+            );
+            let facts = FileFacts { regular: true, owner: 1, user: 1, mode: 0o600, len: 1 };
+            let file = ConfigFile::parse(&text, "d.toml", Origin::Yours, &facts).unwrap();
+            let profile = resolve(&[file], &env, None).unwrap();
+            let trust = Trust::of(&env, &profile).unwrap();
+            let pem = |config: TrustConfig| match config.ca_file {
+                Some(CaFile::Pem(pem)) => String::from_utf8(pem).unwrap(),
+                Some(CaFile::Path(_)) => panic!("it was read"),
+                None => config.ssl_cert_file.unwrap().to_str().unwrap().to_owned(),
+            };
+            (pem(trust.config()), trust.api(&profile).unwrap().map(pem))
+        };
+        let all = "/etc/all.pem".to_owned();
+        assert_eq!(trusts(""), (all.clone(), None));
+        assert_eq!(trusts(&ca), ("ca".to_owned(), Some(all.clone())));
+        assert_eq!(trusts(&api_ca), (all, Some("api_ca".to_owned())));
+        let both = trusts(&(ca + &api_ca));
+        assert_eq!(both, ("ca".to_owned(), Some("api_ca".to_owned())));
     }
 }

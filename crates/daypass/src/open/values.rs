@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use zeroize::Zeroizing;
 
-use crate::{Code, Error, External, printable};
+use crate::{Code, Error, External, printable, why};
 
 /// The longest value that is read, in bytes.
 const MAX_VALUE: u64 = 64 * 1024;
@@ -16,21 +16,6 @@ pub(super) fn read(value: External<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
     match value {
         External::File(path) => read_file(path),
         External::Command(argv) => run(argv),
-    }
-}
-
-/// `EMFILE` and `ENFILE`, for which the standard library has no words.
-const OUT_OF_FILES: [i32; 2] =
-    [rustix::io::Errno::MFILE.raw_os_error(), rustix::io::Errno::NFILE.raw_os_error()];
-
-/// Says what the system said.
-pub(super) fn why(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "not found".to_owned(),
-        _ if error.raw_os_error().is_some_and(|code| OUT_OF_FILES.contains(&code)) => {
-            "too many open files (see ulimit -n)".to_owned()
-        }
-        kind => kind.to_string(),
     }
 }
 

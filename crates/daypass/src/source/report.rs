@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::judge::MAX_THROTTLE;
 use crate::issuer::{IssuerError, IssuerErrorClass};
 use crate::store::Refusal;
-use crate::{Code, Error};
+use crate::{Code, Error, span};
 
 /// What messages say about a source: never a secret.
 #[derive(Clone, Debug, Default)]
@@ -205,15 +205,4 @@ fn told(lifetime: Duration) -> Duration {
 /// Whole seconds, at least 1.
 fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_millis().div_ceil(1000).max(1))
-}
-
-/// A duration as people say it: `2h`, `59m`, `90s`.
-pub(crate) fn span(duration: Duration) -> String {
-    match duration.as_secs() {
-        0 => format!("{}ms", duration.as_millis()),
-        s if s >= 3600 && s % 3600 < 60 => format!("{}h", s / 3600),
-        s if s >= 3600 => format!("{}h{}m", s / 3600, s % 3600 / 60),
-        s if s >= 120 => format!("{}m", s / 60),
-        s => format!("{s}s"),
-    }
 }

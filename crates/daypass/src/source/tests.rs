@@ -771,3 +771,25 @@ async fn a_refusal_is_remembered_without_a_store_too() {
     source.token(Want::default()).await.unwrap_err();
     assert_eq!(world.issuer.asked(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_throttle_is_kept_without_a_store_too() {
+    let clock = Arc::new(TestClock::new());
+    let world = World::with_store(Arc::new(Broken), clock);
+    let source = world.service();
+    let throttled = Answer::Error(IssuerErrorClass::Throttled(Some(s(120))));
+    world.issuer.script([throttled.clone(), throttled]);
+    let want = Want { timeout: s(5), ..Want::default() };
+    for _ in 0..10 {
+        let error = source.token(want).await.unwrap_err();
+        assert_eq!(error.code(), Code::IssuerThrottled);
+    }
+    assert_eq!(world.issuer.asked(), 1);
+    // What is told is what is left, and the probe's answer counts anew.
+    advance(s(121)).await;
+    source.token(want).await.unwrap_err();
+    assert_eq!(world.issuer.asked(), 2);
+    advance(s(121)).await;
+    source.token(want).await.unwrap();
+    assert_eq!(world.issuer.asked(), 3);
+}

@@ -9,7 +9,7 @@ use super::attempt::{Held, wait};
 use super::cached::Inner;
 use super::flight::LEASE;
 use super::judge::{MAX_THROTTLE, ahead};
-use crate::store::{Lease, Record};
+use crate::store::{Fence, Lease, Record};
 
 /// How long a throttle without a stated time lasts.
 const UNSTATED: Duration = Duration::from_secs(1);
@@ -30,7 +30,9 @@ pub(super) enum Gate {
 pub(super) async fn gate(inner: &Inner, deadline: Instant, lease: &mut Held) -> Gate {
     let key = &inner.throttle_key;
     loop {
-        let Ok(Some(record)) = inner.store.load(key).await else { return Gate::Open(None) };
+        let record = inner
+            .unkept_throttle
+            .over(inner.store.load(key).await.ok().flatten().unwrap_or_default());
         let Some(until) = record.throttled_until else { return Gate::Open(None) };
         let left = ahead(inner.effects.clock.now(), until, MAX_THROTTLE);
         if !left.is_zero() {
@@ -43,6 +45,7 @@ pub(super) async fn gate(inner: &Inner, deadline: Instant, lease: &mut Held) -> 
             continue;
         }
         match inner.store.claim(key, LEASE).await {
+            // Within the process there is one flight anyway.
             Err(_) => return Gate::Open(None),
             Ok(Some(probe)) => {
                 let seen = probe.record().and_then(|record| record.throttled_until);
@@ -69,20 +72,26 @@ pub(super) async fn gate(inner: &Inner, deadline: Instant, lease: &mut Held) -> 
     }
 }
 
-/// The endpoint asks to wait: tells all who share the store.
+/// The endpoint asks to wait: tells all who share the store, or else all of this process.
 pub(super) async fn note(inner: &Inner, probe: Probe, after: Option<Duration>) {
     let until =
         inner.effects.clock.now().saturating_add(after.unwrap_or(UNSTATED).min(MAX_THROTTLE));
+    let throttled = Record { throttled_until: Some(until), ..Record::default() };
     let lease = match probe {
-        Some(probe) => probe,
-        // Somebody who holds it is writing the same.
-        None => match inner.store.claim(&inner.throttle_key, LEASE).await {
-            Ok(Some(lease)) => lease,
-            Ok(None) => return,
-            Err(error) => return inner.store_failed(&error),
-        },
+        Some(probe) => Ok(Some(probe)),
+        None => inner.store.claim(&inner.throttle_key, LEASE).await,
     };
-    finish(inner, lease, Record { throttled_until: Some(until), ..Record::default() }).await;
+    match lease {
+        Ok(Some(lease)) => finish(inner, lease, throttled).await,
+        // Somebody who holds it is writing the same.
+        Ok(None) => {}
+        Err(error) => {
+            inner.store_failed(&error);
+            let stored = inner.store.load(&inner.throttle_key).await.ok().flatten();
+            let fence = stored.unwrap_or_default().fence;
+            inner.unkept_throttle.keep(Record { fence, ..throttled });
+        }
+    }
 }
 
 /// The probe came through: all may ask again.
@@ -101,7 +110,12 @@ pub(super) async fn give_up(probe: Probe) {
 }
 
 async fn finish(inner: &Inner, lease: Box<dyn Lease>, record: Record) {
-    if let Err(error) = lease.finish(Some(record)).await {
-        inner.store_failed(&error);
+    let fence = lease.record().map_or_else(Fence::default, |record| record.fence);
+    match lease.finish(Some(record.clone())).await {
+        Ok(()) => inner.unkept_throttle.clear(),
+        Err(error) => {
+            inner.store_failed(&error);
+            inner.unkept_throttle.keep(Record { fence, ..record });
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What the store would not take, for as long as the process lives.
 //!
-//! An API that refuses every token, or an issuer that refuses the client, is not to be asked again
-//! and again only because a folder cannot be written. What somebody else writes later counts more.
+//! An API that refuses every token, or an issuer that refuses the client or asks to be left alone,
+//! is not to be asked again and again only because a folder cannot be written. What somebody else writes later counts more.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

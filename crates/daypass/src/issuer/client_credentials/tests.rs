@@ -23,6 +23,7 @@ fn parts(endpoint: Endpoint) -> (Arc<Script>, ClientCredentialsParts) {
         revocation: None,
         token_hosts: Vec::new(),
         effects,
+        api_effects: None,
     };
     (script, parts)
 }
@@ -257,4 +258,28 @@ async fn a_genesys_token_deletes_itself() {
     assert!(seen[0].headers()["authorization"].is_sensitive());
     assert!(seen[0].body().is_empty());
     assert!(!format!("{:?}", seen[0]).contains(TOKEN));
+}
+
+#[tokio::test]
+async fn a_call_of_the_api_goes_by_what_the_api_trusts_and_one_of_the_issuer_does_not() {
+    let (for_issuer, mut parts) = known();
+    let (for_api, api_effects) = effects();
+    parts.api_effects = Some(api_effects);
+    let mut by_form = known().1;
+    by_form.effects = parts.effects.clone();
+    by_form.api_effects = parts.api_effects.clone();
+    parts.revocation = Some(Revocation::Delete("https://api.example.com/me".into()));
+    by_form.revocation = Some(Revocation::Rfc7009("https://login.example.com/r".into()));
+    for_api.reply(204, "");
+    for_issuer.reply(200, "");
+    for parts in [parts, by_form] {
+        ClientCredentials::new(parts).unwrap().revoke(&token(), LIMIT).await.unwrap();
+    }
+    let hosts = |script: &Script| {
+        let seen = script.seen();
+        seen.iter().map(|r| r.uri().host().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (from_api, from_issuer) = (hosts(&for_api), hosts(&for_issuer));
+    assert_eq!(from_api, ["api.example.com"]);
+    assert_eq!(from_issuer, ["login.example.com"]);
 }

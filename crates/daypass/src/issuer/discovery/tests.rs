@@ -3,6 +3,7 @@ use http::Response;
 use super::*;
 use crate::HttpError;
 use crate::issuer::testing::effects;
+use crate::testing::TestClock;
 
 const ISSUER: &str = "https://auth.example.com/tenant";
 
@@ -142,14 +143,39 @@ async fn a_failure_is_not_kept() {
     assert!(discovery.metadata(&effects).await.is_ok());
 }
 
+#[tokio::test(start_paused = true)]
+async fn metadata_is_looked_up_anew_after_an_hour_and_kept_while_that_fails() {
+    let (script, effects) = effects();
+    let effects = Effects { clock: Arc::new(TestClock::new()), ..effects };
+    let discovery = discovery(ISSUER);
+    let path = async || {
+        let found = discovery.metadata(&effects).await;
+        found.map(|found| found.token_endpoint.path().to_owned()).map_err(|error| error.class)
+    };
+    script.reply(200, metadata("https://auth.example.com/old"));
+    assert_eq!(path().await, Ok("/old".to_owned()));
+    tokio::time::advance(Duration::from_secs(3599)).await;
+    assert_eq!(path().await, Ok("/old".to_owned()));
+    assert_eq!(script.seen().len(), 1);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    script.reply(503, "");
+    assert_eq!(path().await, Ok("/old".to_owned()), "it is down for a while");
+    script.reply(200, metadata("https://auth.example.com/new"));
+    assert_eq!(path().await, Ok("/new".to_owned()));
+    assert_eq!(script.seen().len(), 2);
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    script.reply(200, metadata("https://evil.example.net/new"));
+    assert_eq!(path().await, Err(IssuerErrorClass::Rejected), "it says something else now");
+}
+
 #[test]
 fn an_issuer_identifier_is_a_secure_url_without_query() {
     for (issuer, code) in [
         ("http://auth.example.com", Code::ConfigInsecureUrl),
         ("https://u@auth.example.com", Code::ConfigInsecureUrl),
         ("https://auth.example.com?x", Code::ConfigInvalid),
-        ("https://auth.example.com#x", Code::ConfigInvalid),
-        ("auth.example.com", Code::ConfigInvalid),
+        ("https://auth.example.com#x", Code::ConfigInsecureUrl),
+        ("auth.example.com", Code::ConfigInsecureUrl),
     ] {
         let error = Discovery::new(issuer, Vec::new()).map(drop).unwrap_err();
         assert_eq!(error.code(), code, "{issuer}");

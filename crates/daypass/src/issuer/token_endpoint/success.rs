@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::json::Field;
 use super::{Answer, Hidden, LONGEST_LIFETIME, Object, Rules, object, refusal};
-use crate::{AccessToken, IssuerError, IssuerErrorClass, ScopeSet, Timestamp, Token};
+use crate::{AccessToken, IssuerError, IssuerErrorClass, ScopeSet, Timestamp, Token, span};
 
 const FIELDS: &[&str] = &["access_token", "token_type", "expires_in", "scope", "error"];
 
@@ -102,14 +102,15 @@ fn is_text_html(kind: &[u8]) -> bool {
 fn lifetime(fields: &Object, token: &str, sent_at: Timestamp, rules: &Rules) -> Duration {
     let stated = fields.seconds("expires_in");
     let lifetime = stated.or_else(|| jwt_lifetime(token, sent_at)).unwrap_or(rules.assume_ttl);
+    let lifetime = lifetime.min(rules.max_ttl.unwrap_or(LONGEST_LIFETIME)).min(LONGEST_LIFETIME);
     if states_nonsense(fields) {
         tracing::warn!(
             "the issuer's expires_in is no number of seconds (RFC 6749 section 5.1); the token is \
-             taken to live {} s",
-            lifetime.as_secs()
+             taken to live {}",
+            span(lifetime)
         );
     }
-    lifetime.min(rules.max_ttl.unwrap_or(LONGEST_LIFETIME)).min(LONGEST_LIFETIME)
+    lifetime
 }
 
 /// Whether there is an `expires_in` that no rule covers: not absent, null, a number or text with one.

@@ -114,6 +114,13 @@ fn an_expires_in_that_is_no_number_is_told_of() {
             log.lines().concat()
         );
     }
+    let log = Log::default();
+    let rules = Rules { max_ttl: Some(secs(120)), ..RULES };
+    tracing::subscriber::with_default(log.clone(), || {
+        read(200, &[], r#"{"access_token":"t","expires_in":[3600]}"#, &rules).unwrap()
+    });
+    let told = log.lines().concat();
+    assert!(told.contains("is taken to live 2m"), "max_ttl counts: {told}");
 }
 
 #[test]
