@@ -12,6 +12,7 @@ mod names;
 mod private;
 mod sweep;
 mod tally;
+mod told;
 mod turn;
 mod watch;
 
