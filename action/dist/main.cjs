@@ -1,0 +1,984 @@
+"use strict";
+var __create = Object.create;
+var __defProp = Object.defineProperty;
+var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
+var __getOwnPropNames = Object.getOwnPropertyNames;
+var __getProtoOf = Object.getPrototypeOf;
+var __hasOwnProp = Object.prototype.hasOwnProperty;
+var __copyProps = (to, from, except, desc) => {
+  if (from && typeof from === "object" || typeof from === "function") {
+    for (let key of __getOwnPropNames(from))
+      if (!__hasOwnProp.call(to, key) && key !== except)
+        __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
+  }
+  return to;
+};
+var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__getProtoOf(mod)) : {}, __copyProps(
+  // If the importer is in node compatibility mode or this is not an ESM
+  // file that has been converted to a CommonJS file using a Babel-
+  // compatible transform (i.e. "__esModule" has not been set), then set
+  // "default" to the CommonJS "module.exports" for node compatibility.
+  isNodeMode || !mod || !mod.__esModule ? __defProp(target, "default", { value: mod, enumerable: true }) : target,
+  mod
+));
+
+// src/binary.ts
+var import_node_crypto = require("node:crypto");
+var import_promises = require("node:fs/promises");
+var import_node_path = require("node:path");
+
+// src/body.ts
+async function readBody(answer, most) {
+  if (Number(answer.headers.get("content-length")) > most) {
+    await answer.body?.cancel();
+    return void 0;
+  }
+  const parts = [];
+  let length = 0;
+  const reader = answer.body?.getReader();
+  while (reader !== void 0) {
+    const { done, value: value2 } = await reader.read();
+    if (done) break;
+    length += value2.length;
+    if (length > most) {
+      await reader.cancel();
+      return void 0;
+    }
+    parts.push(value2);
+  }
+  return Buffer.concat(parts);
+}
+
+// src/problem.ts
+var Problem = class _Problem extends Error {
+  code;
+  hint;
+  constructor(code, message, hint) {
+    super(message);
+    this.code = code;
+    this.hint = hint;
+  }
+  static of(error) {
+    if (error instanceof _Problem) return error;
+    const text = error instanceof Error ? error.message : String(error);
+    return new _Problem("action.internal", text, "this is a defect of the Action");
+  }
+  /** The text of an annotation. */
+  get text() {
+    return this.hint === void 0 ? this.message : `${this.message}
+hint: ${this.hint}`;
+  }
+};
+function printable(text) {
+  const plain = text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim();
+  return plain.length > 300 ? `${plain.slice(0, 299)}…` : plain;
+}
+
+// src/world.ts
+function variable(env, name2) {
+  return env[name2] || void 0;
+}
+
+// src/binary.ts
+var MAX_BINARY = 512 * 1024 * 1024;
+var DOWNLOAD_TIMEOUT = 12e4;
+async function install(world, commands, inputs, folder) {
+  const { bytes, from } = await (inputs.binary === void 0 ? released(world, commands, inputs, folder) : given(inputs.binary, inputs.binarySha256));
+  const path = (0, import_node_path.join)(folder, "bin", "daypass");
+  const found = { path, sha256: sha256(bytes), from };
+  if (await (0, import_promises.readFile)(path).then(sha256, () => void 0) !== found.sha256) await place((0, import_node_path.join)(folder, "bin"), bytes);
+  return found;
+}
+async function verify(found) {
+  const actual = await (0, import_promises.readFile)(found.path).then(sha256, () => void 0);
+  if (actual !== found.sha256) {
+    const what = actual === void 0 ? "is gone" : `has the SHA-256 ${actual}, not ${found.sha256}`;
+    throw new Problem("action.binary_changed", `the daypass of this job ${what}`, "a step of this job has changed it: it is not started again");
+  }
+}
+async function given(path, expected) {
+  const bytes = await (0, import_promises.readFile)(path).catch(() => {
+    throw new Problem("action.no_binary", `binary: ${printable(path)} cannot be read`, "is it there before this step? A relative path starts at the workspace");
+  });
+  if (expected !== void 0) demand(bytes, expected, `binary: ${printable(path)}`);
+  return { bytes, from: printable(path) };
+}
+async function released(world, commands, inputs, folder) {
+  const { version, binaries } = world.release;
+  const binary = binaries[world.host];
+  if (binary === void 0) {
+    throw new Problem(
+      "action.no_binary",
+      `this copy of the Action knows no daypass ${version} for ${world.host}`,
+      "name one with binary:, built by cargo build --release -p daypass-cli"
+    );
+  }
+  const cached = toolCache(world, version);
+  const bytes = cached === void 0 ? void 0 : await (0, import_promises.readFile)(cached).catch(() => void 0);
+  if (cached !== void 0 && bytes !== void 0) {
+    if (sha256(bytes) === binary.sha256) return { bytes, from: "tool cache" };
+    commands.warning(new Problem("action.binary_mismatch", `the daypass in the tool cache is not the one of ${version}: another one is fetched`));
+  }
+  const fresh = await fetched(world, commands, inputs, folder, binary);
+  if (cached !== void 0) {
+    await place((0, import_node_path.join)(cached, ".."), fresh.bytes).then(() => (0, import_promises.writeFile)(`${(0, import_node_path.join)(cached, "..")}.complete`, ""), () => void 0);
+  }
+  return fresh;
+}
+async function fetched(world, commands, inputs, folder, binary) {
+  if (inputs.install === "pip") return pip(world, folder, binary);
+  try {
+    return await download(world, binary);
+  } catch (error) {
+    if (inputs.install === "release" || Problem.of(error).code === "action.binary_mismatch") throw error;
+    commands.warning(Problem.of(error));
+    return pip(world, folder, binary);
+  }
+}
+async function download(world, binary) {
+  const server = variable(world.env, "GITHUB_SERVER_URL") ?? "https://github.com";
+  const repository = variable(world.env, "GITHUB_ACTION_REPOSITORY");
+  const failed = (why) => new Problem("action.download_failed", `${binary.asset} cannot be downloaded: ${why}`, "without a way to the release use install: pip, or binary:");
+  if (repository === void 0) throw failed("the runner does not say where this Action comes from");
+  const url = `${server}/${repository}/releases/download/v${world.release.version}/${binary.asset}`;
+  let bytes;
+  try {
+    const answer = await world.fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_TIMEOUT) });
+    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+    bytes = await readBody(answer, MAX_BINARY);
+  } catch (error) {
+    throw failed(printable(error instanceof Error ? error.message : String(error)));
+  }
+  if (bytes === void 0) throw failed("it does not end");
+  demand(bytes, binary.sha256, binary.asset);
+  return { bytes, from: "release" };
+}
+async function pip(world, folder, binary) {
+  const target = (0, import_node_path.join)(folder, "pip");
+  const list = (0, import_node_path.join)(folder, "requirements.txt");
+  const hashes = binary.wheels.map((hash) => ` --hash=sha256:${hash}`).join("");
+  await (0, import_promises.writeFile)(list, `daypass==${world.release.version}${hashes}
+`, { mode: 384 });
+  const args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes"];
+  try {
+    const program = "python3";
+    const env = withoutInputs(world.env);
+    const ended = await world.run({ program, args: [...args, "--target", target, "-r", list], env, timeout: DOWNLOAD_TIMEOUT });
+    if (ended.code !== 0) {
+      const last = printable(ended.stderr.trim().split("\n").at(-1) ?? "");
+      throw new Problem("action.download_failed", `pip cannot install daypass: ${last}`, "name a daypass with binary:");
+    }
+    const bytes = await (0, import_promises.readFile)((0, import_node_path.join)(target, "bin", "daypass")).catch(() => {
+      throw new Problem("action.binary_mismatch", "the wheel holds no daypass", "name one with binary:");
+    });
+    demand(bytes, binary.sha256, "the daypass that pip installed");
+    return { bytes, from: "pip" };
+  } finally {
+    await Promise.all([(0, import_promises.rm)(target, { recursive: true, force: true }), (0, import_promises.rm)(list, { force: true })]);
+  }
+}
+function demand(bytes, expected, what) {
+  const actual = sha256(bytes);
+  if (actual === expected) return;
+  throw new Problem("action.binary_mismatch", `${what} has the SHA-256 ${actual}, not ${expected}`, "it is not started. Was it changed, or is it of another version?");
+}
+async function place(folder, bytes) {
+  await (0, import_promises.mkdir)(folder, { recursive: true, mode: 448 });
+  const fresh = (0, import_node_path.join)(folder, `.daypass-${process.pid}`);
+  await (0, import_promises.rm)(fresh, { force: true });
+  await (0, import_promises.writeFile)(fresh, bytes, { mode: 448, flag: "wx" });
+  await (0, import_promises.chmod)(fresh, 493);
+  await (0, import_promises.rename)(fresh, (0, import_node_path.join)(folder, "daypass"));
+}
+function toolCache(world, version) {
+  const root = variable(world.env, "RUNNER_TOOL_CACHE");
+  const [, architecture] = world.host.split("-");
+  return root && (0, import_node_path.join)(root, "daypass", version, architecture ?? "x64", "daypass");
+}
+function withoutInputs(env) {
+  const kept = Object.entries(env).filter(([name2]) => !/^(INPUT_|STATE_|ACTIONS_|GITHUB_TOKEN$)/.test(name2));
+  return Object.fromEntries(kept.flatMap(([name2, value2]) => value2 === void 0 ? [] : [[name2, value2]]));
+}
+function sha256(bytes) {
+  return (0, import_node_crypto.createHash)("sha256").update(bytes).digest("hex");
+}
+
+// src/commands.ts
+var import_promises2 = require("node:fs/promises");
+var Commands = class {
+  #world;
+  constructor(world) {
+    this.#world = world;
+  }
+  info(text) {
+    this.#world.print(`${text}
+`);
+  }
+  mask(forms2) {
+    for (const form of forms2) this.#command("add-mask", "", form);
+  }
+  error(problem2) {
+    this.#annotate("error", problem2);
+  }
+  warning(problem2) {
+    this.#annotate("warning", problem2);
+  }
+  async output(name2, value2) {
+    await this.#entry("GITHUB_OUTPUT", name2, value2);
+  }
+  /** For all later steps. */
+  async export(name2, value2) {
+    await this.#entry("GITHUB_ENV", name2, value2);
+  }
+  /** From main to post. */
+  async state(name2, value2) {
+    await this.#entry("GITHUB_STATE", name2, value2);
+  }
+  async path(folder) {
+    await this.#append("GITHUB_PATH", `${folder}
+`);
+  }
+  /** Not on every server there is. */
+  async summary(markdown) {
+    if (variable(this.#world.env, "GITHUB_STEP_SUMMARY")) await this.#append("GITHUB_STEP_SUMMARY", markdown);
+  }
+  #annotate(kind, problem2) {
+    this.#command(kind, ` title=daypass%3A ${property(problem2.code)}`, problem2.text);
+  }
+  #command(name2, properties, value2) {
+    this.#world.print(`::${name2}${properties}::${data(value2)}
+`);
+  }
+  async #entry(file, name2, value2) {
+    const end2 = `end-${this.#world.random()}`;
+    await this.#append(file, `${name2}<<${end2}
+${value2}
+${end2}
+`);
+  }
+  async #append(name2, text) {
+    const path = variable(this.#world.env, name2);
+    if (path === void 0) {
+      throw new Problem("action.no_runner", `${name2} is not set`, "this runs in a step of GitHub Actions only");
+    }
+    await (0, import_promises2.appendFile)(path, text);
+  }
+};
+function data(text) {
+  return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+}
+function property(text) {
+  return data(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
+}
+
+// src/daypass.ts
+var TIMEOUT = 12e4;
+var Daypass = class {
+  #world;
+  #commands;
+  #found;
+  #env;
+  constructor(world, commands, found, env) {
+    this.#world = world;
+    this.#commands = commands;
+    this.#found = found;
+    this.#env = env;
+  }
+  /** Runs it and returns what it wrote to stdout; what it told on stderr goes to the log. */
+  async ask({ args, secrets: secrets2, input: input2, env }) {
+    await verify(this.#found);
+    const ended = await this.#world.run({
+      program: this.#found.path,
+      args: [...args, ...secrets2 === void 0 ? [] : ["--secrets-fd", "3"]],
+      env: { ...this.#env, ...env },
+      timeout: TIMEOUT,
+      ...secrets2 === void 0 ? {} : { secrets: secrets2 },
+      ...input2 === void 0 ? {} : { input: input2 }
+    });
+    const told = ended.stderr.split("\n");
+    told.filter((line) => line.startsWith("::add-mask::")).forEach((line) => this.#world.print(`${line}
+`));
+    const error = told.map(problem).find((error2) => error2 !== void 0);
+    for (const line of told) this.#tell(line);
+    if (ended.code !== 0) throw error ?? ownFault(ended.code, ended.stderr);
+    return Buffer.from(ended.stdout);
+  }
+  async json(ask2) {
+    const bytes = await this.ask(ask2);
+    try {
+      const value2 = JSON.parse(bytes.toString());
+      if (typeof value2 === "object" && value2 !== null) return value2;
+    } catch {
+    }
+    throw new Problem("action.internal", "daypass answered something else than JSON", "are the Action and binary: of one version?");
+  }
+  #tell(line) {
+    const warning = /^daypass: warning: (.*)$/.exec(line)?.[1];
+    if (warning !== void 0) this.#commands.warning(new Problem("warning", printable(warning)));
+    else if (line.startsWith("daypass: ")) this.#commands.info(printable(line));
+  }
+};
+function problem(line, at, lines) {
+  const [, code, message] = /^error\[([a-z_.]+)\]: (.*)$/.exec(line) ?? [];
+  if (code !== void 0 && message !== void 0) {
+    const hint = /^\s+hint: (.*)$/.exec(lines[at + 1] ?? "")?.[1];
+    return new Problem(code, printable(message), hint && printable(hint));
+  }
+  if (!line.startsWith('{"error":')) return void 0;
+  try {
+    const { error } = JSON.parse(line);
+    const hint = typeof error.hint === "string" ? printable(error.hint) : void 0;
+    return new Problem(printable(String(error.code)), printable(String(error.message)), hint);
+  } catch {
+    return void 0;
+  }
+}
+function ownFault(code, stderr) {
+  const last = printable(stderr.trim().split("\n").at(-1) ?? "");
+  if (code === -1) return new Problem("action.no_start", `daypass could not be run: ${last}`, "is it for this platform, and is the folder mounted without noexec?");
+  return new Problem("action.internal", `daypass ended with ${code}: ${last}`, "are the Action and binary: of one version?");
+}
+
+// src/event.ts
+var import_promises3 = require("node:fs/promises");
+var STRANGERS = /* @__PURE__ */ new Set(["pull_request_target", "workflow_run", "issue_comment", "discussion_comment"]);
+async function readEvent(env) {
+  const path = variable(env, "GITHUB_EVENT_PATH");
+  let payload;
+  try {
+    if (path !== void 0) payload = JSON.parse(await (0, import_promises3.readFile)(path, "utf8"));
+  } catch {
+  }
+  const name2 = variable(env, "GITHUB_EVENT_NAME") ?? "";
+  return { name: name2, payload, repository: variable(env, "GITHUB_REPOSITORY"), actor: variable(env, "GITHUB_ACTOR") };
+}
+function fromFork(event) {
+  const change = field(event.payload, "pull_request");
+  if (change === void 0) return event.name.startsWith("pull_request") && event.payload === void 0;
+  const head = field(field(field(change, "head"), "repo"), "full_name");
+  return typeof head !== "string" || head.toLowerCase() !== event.repository?.toLowerCase();
+}
+function distrust(event) {
+  if (STRANGERS.has(event.name)) return `a workflow that runs on ${event.name} may have a stranger's files there`;
+  if (fromFork(event)) return "the pull request comes from a fork";
+  return void 0;
+}
+function emptySecretHint(event) {
+  if (event.actor === "dependabot[bot]") {
+    return "Dependabot gets no Actions secrets: add it under Settings, Secrets, Dependabot, or skip this step for dependabot[bot]";
+  }
+  if (fromFork(event)) {
+    return "pull requests from forks get no secrets. Skip this step for them: if: github.event.pull_request.head.repo.full_name == github.repository";
+  }
+  return "is the secret's name spelled right? Does this environment or repository have it? A reusable workflow needs `secrets: inherit`";
+}
+function field(value2, name2) {
+  return typeof value2 === "object" && value2 !== null ? value2[name2] : void 0;
+}
+
+// src/profile.ts
+var KEYS = {
+  provider: "text",
+  region: "text",
+  token_url: "text",
+  issuer: "text",
+  client_auth: "text",
+  grant: "text",
+  scopes: "words",
+  audience: "text",
+  resource: "list",
+  params: "table",
+  hosts: "words",
+  token_hosts: "words",
+  min_ttl: "text",
+  max_ttl: "text",
+  assume_ttl: "text",
+  api_url: "text",
+  revocation_url: "text",
+  ca_file: "text",
+  api_ca_file: "text",
+  proxy: "text"
+};
+var CLIENT_ID = "DAYPASS_CLIENT_ID";
+var CLIENT_SECRET = "DAYPASS_CLIENT_SECRET";
+function toml(profile, inputs, withClientId) {
+  const lines = [`default = ${quoted(profile)}`, `[profile.${quoted(profile)}]`];
+  for (const [key, kind] of Object.entries(KEYS)) {
+    const text = inputs.get(key);
+    if (text !== void 0) lines.push(`${key} = ${value(key, kind, text)}`);
+  }
+  if (withClientId) lines.push(`client_id = { env = "${CLIENT_ID}" }`);
+  lines.push(`client_secret = { env = "${CLIENT_SECRET}" }`);
+  return `${lines.join("\n")}
+`;
+}
+function value(key, kind, text) {
+  switch (kind) {
+    case "text":
+      return quoted(text);
+    case "words":
+      return array(text.split(/[\s,]+/));
+    case "list":
+      return array(text.split("\n"));
+    case "table":
+      return table(key, text);
+  }
+}
+function array(items) {
+  return `[${items.map((item) => item.trim()).filter((item) => item !== "").map(quoted).join(", ")}]`;
+}
+function table(key, text) {
+  const pairs = text.split("\n").filter((line) => line.trim() !== "").map((line) => {
+    const at = line.indexOf("=");
+    if (at < 1) {
+      throw new Problem("config.invalid", `${input(key)} has a line without a name`, `write one a line: NAME=VALUE`);
+    }
+    return `${quoted(line.slice(0, at).trim())} = ${quoted(line.slice(at + 1).trim())}`;
+  });
+  return `{ ${pairs.join(", ")} }`;
+}
+function quoted(text) {
+  return JSON.stringify(text).replace(/[\x7f-\x9f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+function input(key) {
+  return key.replaceAll("_", "-");
+}
+
+// src/inputs.ts
+function readInputs(env) {
+  const read = (name2) => variable(env, `INPUT_${name2.toUpperCase()}`)?.trim() || void 0;
+  const keys = /* @__PURE__ */ new Map();
+  for (const key of Object.keys(KEYS)) {
+    const text = read(input(key));
+    if (text !== void 0) keys.set(key, text);
+  }
+  const config = read("config");
+  if (config !== void 0 && keys.size > 0) {
+    const given2 = [...keys.keys()].map(input).join(", ");
+    throw new Problem("config.ambiguous", `config and ${given2} are both given`, "write those into the file, or leave config away");
+  }
+  const share = oneOf("share", read("share") ?? "none", ["none", "cache"]);
+  const revoke = yes("revoke", read("revoke"), false);
+  if (revoke && share !== "none") {
+    throw new Problem("usage", "revoke and share exclude each other", "a token that others share must outlive this job");
+  }
+  const sha2562 = read("binary-sha256")?.toLowerCase();
+  if (sha2562 !== void 0 && !/^[0-9a-f]{64}$/.test(sha2562)) {
+    throw new Problem("usage", "binary-sha256 is no SHA-256", "it has 64 hexadecimal digits: sha256sum daypass");
+  }
+  const tokenVariable = read("token-variable");
+  if (tokenVariable !== void 0 && !/^[A-Z_][A-Z0-9_]*$/.test(tokenVariable)) {
+    throw new Problem("usage", "token-variable is no name of a variable", "write upper-case letters, digits and underscores");
+  }
+  return {
+    profile: profileName(read("profile") ?? (config === void 0 ? keys.get("provider") ?? "oauth2" : "")),
+    keys,
+    clientId: read("client-id"),
+    clientSecret: (env["INPUT_CLIENT-SECRET"] ?? "").replace(/(\r?\n)+$/, ""),
+    cacheKey: read("cache-key"),
+    config,
+    mode: oneOf("mode", read("mode") ?? "agent", ["agent", "gateway", "token"]),
+    outputToken: yes("output-token", read("output-token"), false),
+    tokenVariable,
+    share,
+    revoke,
+    binary: read("binary"),
+    binarySha256: sha2562,
+    install: oneOf("install", read("install") ?? "auto", ["auto", "release", "pip"]),
+    lifetime: duration("lifetime", read("lifetime") ?? "6h"),
+    timeout: duration("timeout", read("timeout") ?? "30s"),
+    summary: yes("summary", read("summary"), true)
+  };
+}
+function profileName(name2) {
+  if (name2 === "" || /^[A-Za-z0-9._-]{1,64}$/.test(name2)) return name2;
+  throw new Problem("config.invalid", "profile is no name", "a name is letters, digits, `.`, `_` and `-`, at most 64");
+}
+function duration(name2, text) {
+  if (/^\d+(s|m|h|d)?$/.test(text)) return text;
+  throw new Problem("usage", `${name2} is no duration`, "write 90s, 10m, 2h, 1d, or a number of seconds");
+}
+function yes(name2, text, otherwise) {
+  return text === void 0 ? otherwise : oneOf(name2, text.toLowerCase(), ["true", "false"]) === "true";
+}
+function oneOf(name2, text, choices) {
+  const found = choices.find((choice) => choice === text);
+  if (found !== void 0) return found;
+  throw new Problem("usage", `${name2} is none of ${choices.join(", ")}`);
+}
+
+// src/job.ts
+var import_promises4 = require("node:fs/promises");
+var import_node_path2 = require("node:path");
+async function openFolder(env) {
+  const parent = variable(env, "RUNNER_TEMP");
+  if (parent === void 0) throw new Problem("action.no_runner", "RUNNER_TEMP is not set", "this runs in a step of GitHub Actions only");
+  const folder = (0, import_node_path2.join)(parent, "daypass-action");
+  await (0, import_promises4.mkdir)(folder, { mode: 448 }).catch((error) => {
+    if (error.code !== "EEXIST") throw new Problem("action.no_folder", `${printable(folder)} cannot be made: ${error.code}`);
+  });
+  const found = await (0, import_promises4.lstat)(folder);
+  const others = (found.mode & 63) !== 0;
+  if (!found.isDirectory() || found.uid !== process.getuid?.() || others) {
+    throw new Problem("action.no_folder", `${printable(folder)} is not ours alone`, "something else made it: remove it");
+  }
+  return folder;
+}
+async function writeConfig(folder, profile, text) {
+  const path = (0, import_node_path2.join)(folder, `${profile}.toml`);
+  await (0, import_promises4.writeFile)(path, text, { mode: 384 });
+  return path;
+}
+async function trusted(what, path, env, event) {
+  const workspace = variable(env, "GITHUB_WORKSPACE");
+  const absolute = (0, import_node_path2.resolve)(workspace ?? process.cwd(), path);
+  const why = distrust(event);
+  if (why === void 0) return absolute;
+  const real = (path2) => (0, import_promises4.realpath)(path2).catch(() => path2);
+  const places = [absolute, await real(absolute)];
+  const roots = workspace === void 0 ? [] : [workspace, await real(workspace)];
+  if (roots.length > 0 && !places.some((place2) => roots.some((root) => within(root, place2)))) return absolute;
+  throw new Problem("config.untrusted", `${what}: ${printable(path)} is not used: ${why}`, "say it with inputs instead, or name a file outside of the workspace");
+}
+function within(root, path) {
+  const way = (0, import_node_path2.relative)(root, path);
+  return !(0, import_node_path2.isAbsolute)(way) && way !== ".." && !way.startsWith("../");
+}
+
+// src/masks.ts
+var SHORTEST = 4;
+var SHORTEST_ENCODED = 8;
+function forms(secret) {
+  const form = formEncoded(secret);
+  const json2 = JSON.stringify(secret).slice(1, -1);
+  const bytes = Buffer.from(secret);
+  const plain = [secret, form, form.replaceAll("+", "%20"), encodeURIComponent(bytes.toString()), encodeURI(bytes.toString())];
+  const texts = [...plain, ...plain.map(smallDigits), json2, json2.replaceAll("/", "\\/"), ascii(json2)];
+  const encoded = [bytes.toString("hex"), bytes.toString("hex").toUpperCase()];
+  for (const text of [secret, form]) {
+    encoded.push(Buffer.from(text).toString("base64"));
+    for (let before = 0; before < 3; before += 1) encoded.push(...embedded(text, before));
+  }
+  const long = (shortest) => (text) => text.length >= shortest;
+  return [.../* @__PURE__ */ new Set([...texts.filter(long(SHORTEST)), ...encoded.filter(long(SHORTEST_ENCODED))])];
+}
+function basic(id, secret) {
+  const encode = (id2, secret2) => Buffer.from(`${id2}:${secret2}`).toString("base64");
+  return [.../* @__PURE__ */ new Set([encode(id, secret), encode(formEncoded(id), formEncoded(secret))])];
+}
+function embedded(text, before) {
+  const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(text)]);
+  const whole = bytes.toString("base64").replaceAll("=", "");
+  const from = Math.ceil(before * 8 / 6);
+  const to = bytes.length % 3 === 0 ? whole.length : whole.length - 1;
+  const part = whole.slice(from, to);
+  return [part, part.replaceAll("+", "-").replaceAll("/", "_")];
+}
+function formEncoded(text) {
+  return new URLSearchParams({ x: text }).toString().slice(2);
+}
+function smallDigits(text) {
+  return text.replace(/%[0-9A-F]{2}/g, (digits) => digits.toLowerCase());
+}
+function ascii(json2) {
+  return json2.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+// src/share.ts
+var import_node_crypto3 = require("node:crypto");
+var import_promises5 = require("node:fs/promises");
+
+// src/cache/transfer.ts
+var import_node_crypto2 = require("node:crypto");
+var VERSION = (0, import_node_crypto2.createHash)("sha256").update("daypass record 1").digest("hex");
+var TIMEOUT2 = 1e4;
+async function send(world, url, init) {
+  const answer = await world.fetch(url, { ...init, redirect: "error", signal: AbortSignal.timeout(TIMEOUT2) });
+  if (answer.status >= 500) throw new Error(`the cache answered ${answer.status}`);
+  return answer;
+}
+async function json(answer) {
+  if (!answer.ok) throw new Error(`the cache answered ${answer.status}`);
+  const bytes = await readBody(answer, MAX_ENTRY);
+  const value2 = bytes && JSON.parse(Buffer.from(bytes).toString());
+  if (typeof value2 !== "object" || value2 === null) throw new Error("the cache answered no JSON object");
+  return value2;
+}
+async function download2(world, service2, address) {
+  const answer = await send(world, signed(service2, address), {});
+  if (!answer.ok) throw new Error(`the cache's storage answered ${answer.status}`);
+  const bytes = await readBody(answer, MAX_ENTRY);
+  if (bytes === void 0) throw new Error(`the entry is larger than ${MAX_ENTRY / 1024} KiB`);
+  return bytes;
+}
+function signed(service2, address) {
+  const url = typeof address === "string" ? URL.parse(address) : null;
+  const own = URL.parse(service2);
+  if (url?.protocol === "https:" || url !== null && own?.protocol === "http:" && url.host === own.host) return url.href;
+  throw new Error("the cache names no address that can be used");
+}
+
+// src/cache/first.ts
+function first(world, base, token) {
+  const api = `${base.replace(/\/$/, "")}/_apis/artifactcache`;
+  const headers = { authorization: `Bearer ${token}`, accept: "application/json;api-version=6.0-preview.1" };
+  const post = (path, body) => send(world, `${api}/${path}`, {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/json" },
+    body: JSON.stringify(body)
+  });
+  return {
+    async find(prefix2) {
+      const answer = await send(world, `${api}/cache?keys=${encodeURIComponent(prefix2)}&version=${VERSION}`, { headers });
+      if (answer.status === 204) return void 0;
+      return download2(world, base, (await json(answer))["archiveLocation"]);
+    },
+    async save(key, bytes) {
+      const reserved = await post("caches", { key, version: VERSION, cacheSize: bytes.length });
+      if (reserved.status === 409 || reserved.status === 400) return false;
+      const id = Number((await json(reserved))["cacheId"]);
+      const range = { "content-type": "application/octet-stream", "content-range": `bytes 0-${bytes.length - 1}/*` };
+      const uploaded = await send(world, `${api}/caches/${id}`, { method: "PATCH", headers: { ...headers, ...range }, body: Buffer.from(bytes) });
+      const committed = uploaded.ok ? await post(`caches/${id}`, { size: bytes.length }) : uploaded;
+      if (!committed.ok) throw new Error(`the cache answered ${committed.status}`);
+      return true;
+    }
+  };
+}
+
+// src/cache/second.ts
+var SERVICE = "twirp/github.actions.results.api.v1.CacheService";
+function second(world, base, token) {
+  const call = (method, body) => send(world, `${base.replace(/\/$/, "")}/${SERVICE}/${method}`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify(body)
+  });
+  return {
+    async find(prefix2) {
+      const found = await json(await call("GetCacheEntryDownloadURL", { key: prefix2, restore_keys: [prefix2], version: VERSION }));
+      if (found["ok"] !== true) return void 0;
+      return download2(world, base, found["signed_download_url"] ?? found["signedDownloadUrl"]);
+    },
+    async save(key, bytes) {
+      const answer = await call("CreateCacheEntry", { key, version: VERSION });
+      if (answer.status === 409) return false;
+      const created = await json(answer);
+      if (created["ok"] !== true) return false;
+      const address = signed(base, created["signed_upload_url"] ?? created["signedUploadUrl"]);
+      const headers = { "content-type": "application/octet-stream", "x-ms-blob-type": "BlockBlob" };
+      const uploaded = await send(world, address, { method: "PUT", headers, body: Buffer.from(bytes) });
+      if (!uploaded.ok) throw new Error(`the cache's storage answered ${uploaded.status}`);
+      const finished2 = await json(await call("FinalizeCacheEntryUpload", { key, version: VERSION, size_bytes: `${bytes.length}` }));
+      if (finished2["ok"] !== true) throw new Error("the cache did not take the entry");
+      return true;
+    }
+  };
+}
+
+// src/cache/service.ts
+var MAX_ENTRY = 64 * 1024;
+var MODES = ["none", "read", "write", "write-only"];
+function actionsCache(world) {
+  const { env } = world;
+  const cache = service(world);
+  const mode = variable(env, "ACTIONS_CACHE_MODE")?.trim().toLowerCase() ?? "";
+  if (cache === void 0 || !MODES.includes(mode)) return cache;
+  return {
+    find: async (prefix2) => mode === "read" || mode === "write" ? cache.find(prefix2) : void 0,
+    save: async (key, bytes) => mode.startsWith("write") && cache.save(key, bytes)
+  };
+}
+function service(world) {
+  const { env } = world;
+  const token = variable(env, "ACTIONS_RUNTIME_TOKEN");
+  if (token === void 0) return void 0;
+  const results = variable(env, "ACTIONS_RESULTS_URL");
+  if (variable(env, "ACTIONS_CACHE_SERVICE_V2") && results !== void 0) return second(world, results, token);
+  const url = variable(env, "ACTIONS_CACHE_URL") ?? results;
+  return url === void 0 ? void 0 : first(world, url, token);
+}
+
+// src/share.ts
+var Share = class _Share {
+  #commands;
+  #daypass;
+  #named;
+  #cache;
+  #prefix;
+  constructor(commands, daypass, named, cache, prefix2) {
+    this.#commands = commands;
+    this.#daypass = daypass;
+    this.#named = named;
+    this.#cache = cache;
+    this.#prefix = prefix2;
+  }
+  static async open(world, commands, daypass, inputs, named) {
+    const cache = actionsCache(world);
+    if (cache === void 0) {
+      commands.warning(new Problem("action.no_cache", "share: cache, but this runner offers no Actions cache", "each job asks the issuer once"));
+    }
+    return new _Share(commands, daypass, named, cache, await prefix(inputs));
+  }
+  /** Returns the fingerprint of the token that daypass took, if it took one. */
+  async restore() {
+    const bytes = await this.#passBy("read", () => this.#cache?.find(this.#prefix));
+    if (bytes === void 0) return void 0;
+    const args = ["--config", this.#named.config, "cache", "import", ...names(this.#named.profile), "--json"];
+    const taken = await this.#daypass.json({ args, input: bytes, secrets: this.#named.secrets });
+    if (taken["imported"] === true) return String(taken["fingerprint"]);
+    this.#commands.info(`daypass: the entry in the Actions cache is of no use: ${printable(String(taken["reason"]))}`);
+    return void 0;
+  }
+  async save(expiresAt) {
+    if (this.#cache === void 0) return;
+    const args = ["--config", this.#named.config, "cache", "export", ...names(this.#named.profile)];
+    const bytes = await this.#daypass.ask({ args, secrets: this.#named.secrets });
+    if (bytes.length === 0 || bytes.length > MAX_ENTRY) return;
+    const key = `${this.#prefix}${expiresAt.replace(/\D/g, "")}`;
+    await this.#passBy("written", () => this.#cache?.save(key, bytes));
+  }
+  async #passBy(what, work) {
+    try {
+      return await work();
+    } catch (error) {
+      const why = printable(error instanceof Error ? error.message : String(error));
+      this.#commands.warning(new Problem("action.cache_failed", `the Actions cache cannot be ${what}: ${why}`, "this job goes on without it"));
+      return void 0;
+    }
+  }
+};
+function names(profile) {
+  return profile === "" ? [] : [profile];
+}
+async function prefix(inputs) {
+  const file = inputs.config === void 0 ? "" : await (0, import_promises5.readFile)(inputs.config, "utf8").catch(() => "");
+  const said = JSON.stringify([inputs.profile, [...inputs.keys].sort(), inputs.clientId, file]);
+  return `daypass-${(0, import_node_crypto3.createHash)("sha256").update(said).digest("hex").slice(0, 32)}-`;
+}
+
+// src/agent.ts
+async function startAgent(world, commands, daypass, inputs, named) {
+  const verb = inputs.mode === "gateway" ? "gateway" : "agent";
+  const args = ["--config", named.config, verb, ...named.profile === "" ? [] : [named.profile], "--detach", "--json", "--lifetime", inputs.lifetime];
+  if (inputs.revoke) args.push("--allow-revoke");
+  const answer = await daypass.json({ args, secrets: named.secrets });
+  const { socket, pid } = answer;
+  if (typeof socket !== "string" || typeof pid !== "number") {
+    throw new Problem("action.internal", "daypass does not say where its agent is", "are the Action and binary: of one version?");
+  }
+  const address = `unix:${socket}`;
+  const joined = variable(world.env, "DAYPASS_AGENT") === address;
+  await commands.state("agent", address);
+  if (!joined) await commands.state("pid", String(pid));
+  const genesys = inputs.keys.get("provider") === "genesys-cloud";
+  const tokenVariable = genesys ? "GENESYSCLOUD_ACCESS_TOKEN" : "ACCESS_TOKEN";
+  return { socket, pid, joined, env: { DAYPASS_AGENT: address }, tokenVariable, answer };
+}
+function gatewayOf(agent) {
+  const env = agent.answer["env"];
+  const pairs = typeof env === "object" && env !== null ? Object.entries(env) : [];
+  const named = pairs.filter(([name2]) => /^[A-Z_][A-Z0-9_]*$/.test(name2)).map(([name2, value2]) => [name2, printable(String(value2))]);
+  const found = Object.fromEntries(named);
+  if (found["DAYPASS_GATEWAY_URL"] === void 0) throw new Problem("action.internal", "daypass does not say where its gateway is");
+  return found;
+}
+async function stopAgent(daypass, agent) {
+  await daypass.ask({ args: ["agent", "--stop", "--socket", agent.socket], env: agent.env });
+}
+
+// src/status.ts
+function readStatus(answer, profile) {
+  const profiles = Array.isArray(answer["profiles"]) ? answer["profiles"].map(object) : [];
+  const found = profiles.find((one) => profile === "" || one["profile"] === profile);
+  if (found === void 0 || found["error"] !== void 0) return void 0;
+  const token = found["token"] ? object(found["token"]) : void 0;
+  const served = object(found["served"]);
+  return {
+    profile: String(found["profile"]),
+    place: String(found["place"] ?? ""),
+    token: token && {
+      fingerprint: String(token["fingerprint"]),
+      expiresAt: String(token["expires_at"]),
+      left: number(token["expires_in"]),
+      lifetime: number(token["lifetime"])
+    },
+    made: number(served["issuer"]),
+    saved: ["memory", "store", "agent", "waited"].reduce((sum, source) => sum + number(served[source]), 0)
+  };
+}
+function object(value2) {
+  return typeof value2 === "object" && value2 !== null ? value2 : {};
+}
+function number(value2) {
+  return typeof value2 === "number" && Number.isFinite(value2) ? value2 : 0;
+}
+
+// src/summary.ts
+function span(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole % 3600 / 60)];
+  if (hours > 0) return `${hours}h${minutes > 0 ? ` ${minutes}m` : ""}`;
+  return minutes > 0 ? `${minutes}m` : `${whole}s`;
+}
+
+// src/main.ts
+async function main(world) {
+  const commands = new Commands(world);
+  try {
+    await run(world, commands);
+    return 0;
+  } catch (error) {
+    commands.error(Problem.of(error));
+    return 1;
+  }
+}
+async function run(world, commands) {
+  const inputs = await checked(world, commands);
+  const folder = await openFolder(world.env);
+  await commands.state("folder", folder);
+  const found = await install(world, commands, inputs, folder);
+  await commands.state("binary", found.path);
+  await commands.state("sha256", found.sha256);
+  const named = await name(inputs, folder);
+  const daypass = new Daypass(world, commands, found, environment(world, folder));
+  const share = inputs.share === "cache" ? await Share.open(world, commands, daypass, inputs, named) : void 0;
+  const restored = await share?.restore();
+  const agent = await startAgent(world, commands, daypass, inputs, named);
+  try {
+    const token = await prove(commands, daypass, inputs, named, agent);
+    const status = await ask(daypass, agent, named.profile);
+    await remember(commands, inputs, status);
+    if (share !== void 0 && status?.token && status.token.fingerprint !== restored) await share.save(status.token.expiresAt);
+    await hand(commands, inputs, found, agent, token, status);
+  } finally {
+    if (inputs.mode === "token" && !agent.joined) await stopAgent(daypass, agent);
+  }
+}
+async function checked(world, commands) {
+  const inputs = readInputs(world.env);
+  const event = await readEvent(world.env);
+  if (inputs.clientSecret !== "") commands.mask(forms(inputs.clientSecret));
+  if (inputs.clientSecret !== "" && inputs.clientId !== void 0) commands.mask(basic(inputs.clientId, inputs.clientSecret));
+  if (inputs.cacheKey !== void 0) commands.mask(forms(inputs.cacheKey));
+  if (inputs.config === void 0 && inputs.clientSecret === "") {
+    throw new Problem("config.secret_empty", "client-secret is empty", emptySecretHint(event));
+  }
+  for (const secret of [inputs.clientSecret, inputs.clientId ?? "", inputs.cacheKey ?? ""]) {
+    if (/[\r\n\0]/.test(secret)) throw new Problem("config.invalid", "a credential has several lines", "it should be one line: was more pasted than meant?");
+  }
+  const may = async (what, path) => path && await trusted(what, path, world.env, event);
+  return { ...inputs, config: await may("config", inputs.config), binary: await may("binary", inputs.binary) };
+}
+async function name(inputs, folder) {
+  const config = inputs.config ?? await writeConfig(folder, inputs.profile, toml(inputs.profile, inputs.keys, inputs.clientId !== void 0));
+  return { config, profile: inputs.profile, secrets: secrets(inputs) };
+}
+function secrets(inputs) {
+  const given2 = { [CLIENT_ID]: inputs.clientId, [CLIENT_SECRET]: inputs.clientSecret || void 0, DAYPASS_CACHE_KEY: inputs.cacheKey };
+  return Object.entries(given2).flatMap(([name2, value2]) => value2 === void 0 ? [] : [`${name2}=${value2}
+`]).join("");
+}
+function environment(world, folder) {
+  const { DAYPASS_AGENT: _, DAYPASS_CONFIG: __, ...env } = withoutInputs(world.env);
+  return { ...env, DAYPASS_CACHE_DIR: `${folder}/store` };
+}
+async function prove(commands, daypass, inputs, named, agent) {
+  const args = ["token", ...named.profile === "" ? [] : [named.profile], "--json", "--timeout", inputs.timeout];
+  const answer = await daypass.json({ args, env: agent.env });
+  const value2 = answer["access_token"];
+  if (typeof value2 !== "string" || value2 === "") throw new Problem("action.internal", "daypass answered without a token");
+  commands.mask(forms(value2));
+  return { value: value2, expiresAt: String(answer["expires_at"]), left: Number(answer["expires_in"]) };
+}
+async function ask(daypass, agent, profile) {
+  const args = ["status", ...profile === "" ? [] : [profile], "--json"];
+  return readStatus(await daypass.json({ args, env: agent.env }), profile);
+}
+async function remember(commands, inputs, status) {
+  await commands.state("profile", status?.profile ?? inputs.profile);
+  await commands.state("fingerprint", status?.token?.fingerprint ?? "");
+  await commands.state("expires", status?.token?.expiresAt ?? "");
+}
+async function hand(commands, inputs, found, agent, token, status) {
+  await commands.path(found.path.replace(/\/daypass$/, ""));
+  if (inputs.mode === "token") {
+    await commands.export(inputs.tokenVariable ?? agent.tokenVariable, token.value);
+  } else if (!agent.joined) {
+    await commands.export("DAYPASS_AGENT", `unix:${agent.socket}`);
+  }
+  const gateway = inputs.mode === "gateway" ? gatewayOf(agent) : {};
+  for (const [name2, value2] of Object.entries(gateway)) await commands.export(name2, value2);
+  if (inputs.outputToken) await commands.output("token", token.value);
+  await commands.output("profile", status?.profile ?? inputs.profile);
+  await commands.output("expires-at", token.expiresAt);
+  if (gateway["DAYPASS_GATEWAY_URL"]) await commands.output("gateway-url", gateway["DAYPASS_GATEWAY_URL"]);
+  commands.info(`daypass: ${status?.profile ?? inputs.profile} has a token for ${span(token.left)}; daypass from ${found.from}`);
+}
+
+// src/entry/world.ts
+var import_node_child_process = require("node:child_process");
+var import_node_crypto4 = require("node:crypto");
+var import_promises6 = require("node:fs/promises");
+var import_node_http = __toESM(require("node:http"), 1);
+var import_node_stream = require("node:stream");
+
+// src/release.json
+var release_default = {
+  version: "0.1.0",
+  binaries: {}
+};
+
+// src/entry/world.ts
+var MAX_OUTPUT = 1024 * 1024;
+function realWorld() {
+  if (process.env["NODE_USE_ENV_PROXY"] === void 0) import_node_http.default.setGlobalProxyFromEnv?.(process.env);
+  return {
+    env: process.env,
+    host: `${process.platform}-${process.arch}`,
+    release: release_default,
+    now: () => /* @__PURE__ */ new Date(),
+    random: import_node_crypto4.randomUUID,
+    print: (text) => void process.stdout.write(text),
+    run: run2,
+    end,
+    fetch
+  };
+}
+function enter(entry) {
+  void entry(realWorld()).then((code) => {
+    process.exitCode = code;
+  });
+}
+function run2({ program, args, env, input: input2, secrets: secrets2, timeout }) {
+  return new Promise((resolve2) => {
+    const child = (0, import_node_child_process.spawn)(program, args, { env, timeout, stdio: ["pipe", "pipe", "pipe", "pipe"] });
+    const [stdout, stderr] = [collected(child.stdout), collected(child.stderr)];
+    const end2 = (code, why = "") => resolve2({ code, stdout: stdout(), stderr: stderr().toString() + why });
+    child.on("error", (error) => end2(-1, error.message));
+    child.on("close", (code, signal) => end2(code ?? -1, signal === null ? "" : `it was ended by ${signal}`));
+    feed(child.stdin, input2);
+    feed(child.stdio[3], secrets2);
+  });
+}
+function feed(to, what) {
+  if (to === null) return;
+  (0, import_node_stream.finished)(to, () => void 0);
+  to.end(what ?? "");
+}
+function collected(from) {
+  const parts = [];
+  let length = 0;
+  from?.on("data", (part) => {
+    length += part.length;
+    if (length <= MAX_OUTPUT) parts.push(part);
+  });
+  return () => Buffer.concat(parts);
+}
+async function end(pid, program) {
+  const runs = await (0, import_promises6.readlink)(`/proc/${pid}/exe`).catch(() => "");
+  if (runs.replace(/ \(deleted\)$/, "") === program) process.kill(pid, "SIGTERM");
+}
+
+// src/entry/main.ts
+enter(main);

@@ -1,0 +1,757 @@
+"use strict";
+var __create = Object.create;
+var __defProp = Object.defineProperty;
+var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
+var __getOwnPropNames = Object.getOwnPropertyNames;
+var __getProtoOf = Object.getPrototypeOf;
+var __hasOwnProp = Object.prototype.hasOwnProperty;
+var __copyProps = (to, from, except, desc) => {
+  if (from && typeof from === "object" || typeof from === "function") {
+    for (let key of __getOwnPropNames(from))
+      if (!__hasOwnProp.call(to, key) && key !== except)
+        __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
+  }
+  return to;
+};
+var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__getProtoOf(mod)) : {}, __copyProps(
+  // If the importer is in node compatibility mode or this is not an ESM
+  // file that has been converted to a CommonJS file using a Babel-
+  // compatible transform (i.e. "__esModule" has not been set), then set
+  // "default" to the CommonJS "module.exports" for node compatibility.
+  isNodeMode || !mod || !mod.__esModule ? __defProp(target, "default", { value: mod, enumerable: true }) : target,
+  mod
+));
+
+// src/post.ts
+var import_promises5 = require("node:fs/promises");
+
+// src/problem.ts
+var Problem = class _Problem extends Error {
+  code;
+  hint;
+  constructor(code, message, hint) {
+    super(message);
+    this.code = code;
+    this.hint = hint;
+  }
+  static of(error) {
+    if (error instanceof _Problem) return error;
+    const text = error instanceof Error ? error.message : String(error);
+    return new _Problem("action.internal", text, "this is a defect of the Action");
+  }
+  /** The text of an annotation. */
+  get text() {
+    return this.hint === void 0 ? this.message : `${this.message}
+hint: ${this.hint}`;
+  }
+};
+function printable(text) {
+  const plain = text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim();
+  return plain.length > 300 ? `${plain.slice(0, 299)}…` : plain;
+}
+
+// src/world.ts
+function variable(env, name2) {
+  return env[name2] || void 0;
+}
+
+// src/agent.ts
+async function stopAgent(daypass, agent) {
+  await daypass.ask({ args: ["agent", "--stop", "--socket", agent.socket], env: agent.env });
+}
+
+// src/commands.ts
+var import_promises = require("node:fs/promises");
+var Commands = class {
+  #world;
+  constructor(world) {
+    this.#world = world;
+  }
+  info(text) {
+    this.#world.print(`${text}
+`);
+  }
+  mask(forms2) {
+    for (const form of forms2) this.#command("add-mask", "", form);
+  }
+  error(problem2) {
+    this.#annotate("error", problem2);
+  }
+  warning(problem2) {
+    this.#annotate("warning", problem2);
+  }
+  async output(name2, value2) {
+    await this.#entry("GITHUB_OUTPUT", name2, value2);
+  }
+  /** For all later steps. */
+  async export(name2, value2) {
+    await this.#entry("GITHUB_ENV", name2, value2);
+  }
+  /** From main to post. */
+  async state(name2, value2) {
+    await this.#entry("GITHUB_STATE", name2, value2);
+  }
+  async path(folder) {
+    await this.#append("GITHUB_PATH", `${folder}
+`);
+  }
+  /** Not on every server there is. */
+  async summary(markdown) {
+    if (variable(this.#world.env, "GITHUB_STEP_SUMMARY")) await this.#append("GITHUB_STEP_SUMMARY", markdown);
+  }
+  #annotate(kind, problem2) {
+    this.#command(kind, ` title=daypass%3A ${property(problem2.code)}`, problem2.text);
+  }
+  #command(name2, properties, value2) {
+    this.#world.print(`::${name2}${properties}::${data(value2)}
+`);
+  }
+  async #entry(file, name2, value2) {
+    const end2 = `end-${this.#world.random()}`;
+    await this.#append(file, `${name2}<<${end2}
+${value2}
+${end2}
+`);
+  }
+  async #append(name2, text) {
+    const path = variable(this.#world.env, name2);
+    if (path === void 0) {
+      throw new Problem("action.no_runner", `${name2} is not set`, "this runs in a step of GitHub Actions only");
+    }
+    await (0, import_promises.appendFile)(path, text);
+  }
+};
+function data(text) {
+  return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+}
+function property(text) {
+  return data(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
+}
+
+// src/binary.ts
+var import_node_crypto = require("node:crypto");
+var import_promises2 = require("node:fs/promises");
+
+// src/body.ts
+async function readBody(answer, most) {
+  if (Number(answer.headers.get("content-length")) > most) {
+    await answer.body?.cancel();
+    return void 0;
+  }
+  const parts = [];
+  let length = 0;
+  const reader = answer.body?.getReader();
+  while (reader !== void 0) {
+    const { done, value: value2 } = await reader.read();
+    if (done) break;
+    length += value2.length;
+    if (length > most) {
+      await reader.cancel();
+      return void 0;
+    }
+    parts.push(value2);
+  }
+  return Buffer.concat(parts);
+}
+
+// src/binary.ts
+var MAX_BINARY = 512 * 1024 * 1024;
+async function verify(found) {
+  const actual = await (0, import_promises2.readFile)(found.path).then(sha256, () => void 0);
+  if (actual !== found.sha256) {
+    const what = actual === void 0 ? "is gone" : `has the SHA-256 ${actual}, not ${found.sha256}`;
+    throw new Problem("action.binary_changed", `the daypass of this job ${what}`, "a step of this job has changed it: it is not started again");
+  }
+}
+function withoutInputs(env) {
+  const kept = Object.entries(env).filter(([name2]) => !/^(INPUT_|STATE_|ACTIONS_|GITHUB_TOKEN$)/.test(name2));
+  return Object.fromEntries(kept.flatMap(([name2, value2]) => value2 === void 0 ? [] : [[name2, value2]]));
+}
+function sha256(bytes) {
+  return (0, import_node_crypto.createHash)("sha256").update(bytes).digest("hex");
+}
+
+// src/daypass.ts
+var TIMEOUT = 12e4;
+var Daypass = class {
+  #world;
+  #commands;
+  #found;
+  #env;
+  constructor(world, commands, found, env) {
+    this.#world = world;
+    this.#commands = commands;
+    this.#found = found;
+    this.#env = env;
+  }
+  /** Runs it and returns what it wrote to stdout; what it told on stderr goes to the log. */
+  async ask({ args, secrets: secrets2, input: input2, env }) {
+    await verify(this.#found);
+    const ended = await this.#world.run({
+      program: this.#found.path,
+      args: [...args, ...secrets2 === void 0 ? [] : ["--secrets-fd", "3"]],
+      env: { ...this.#env, ...env },
+      timeout: TIMEOUT,
+      ...secrets2 === void 0 ? {} : { secrets: secrets2 },
+      ...input2 === void 0 ? {} : { input: input2 }
+    });
+    const told = ended.stderr.split("\n");
+    told.filter((line) => line.startsWith("::add-mask::")).forEach((line) => this.#world.print(`${line}
+`));
+    const error = told.map(problem).find((error2) => error2 !== void 0);
+    for (const line of told) this.#tell(line);
+    if (ended.code !== 0) throw error ?? ownFault(ended.code, ended.stderr);
+    return Buffer.from(ended.stdout);
+  }
+  async json(ask2) {
+    const bytes = await this.ask(ask2);
+    try {
+      const value2 = JSON.parse(bytes.toString());
+      if (typeof value2 === "object" && value2 !== null) return value2;
+    } catch {
+    }
+    throw new Problem("action.internal", "daypass answered something else than JSON", "are the Action and binary: of one version?");
+  }
+  #tell(line) {
+    const warning = /^daypass: warning: (.*)$/.exec(line)?.[1];
+    if (warning !== void 0) this.#commands.warning(new Problem("warning", printable(warning)));
+    else if (line.startsWith("daypass: ")) this.#commands.info(printable(line));
+  }
+};
+function problem(line, at, lines) {
+  const [, code, message] = /^error\[([a-z_.]+)\]: (.*)$/.exec(line) ?? [];
+  if (code !== void 0 && message !== void 0) {
+    const hint = /^\s+hint: (.*)$/.exec(lines[at + 1] ?? "")?.[1];
+    return new Problem(code, printable(message), hint && printable(hint));
+  }
+  if (!line.startsWith('{"error":')) return void 0;
+  try {
+    const { error } = JSON.parse(line);
+    const hint = typeof error.hint === "string" ? printable(error.hint) : void 0;
+    return new Problem(printable(String(error.code)), printable(String(error.message)), hint);
+  } catch {
+    return void 0;
+  }
+}
+function ownFault(code, stderr) {
+  const last = printable(stderr.trim().split("\n").at(-1) ?? "");
+  if (code === -1) return new Problem("action.no_start", `daypass could not be run: ${last}`, "is it for this platform, and is the folder mounted without noexec?");
+  return new Problem("action.internal", `daypass ended with ${code}: ${last}`, "are the Action and binary: of one version?");
+}
+
+// src/profile.ts
+var KEYS = {
+  provider: "text",
+  region: "text",
+  token_url: "text",
+  issuer: "text",
+  client_auth: "text",
+  grant: "text",
+  scopes: "words",
+  audience: "text",
+  resource: "list",
+  params: "table",
+  hosts: "words",
+  token_hosts: "words",
+  min_ttl: "text",
+  max_ttl: "text",
+  assume_ttl: "text",
+  api_url: "text",
+  revocation_url: "text",
+  ca_file: "text",
+  api_ca_file: "text",
+  proxy: "text"
+};
+var CLIENT_ID = "DAYPASS_CLIENT_ID";
+var CLIENT_SECRET = "DAYPASS_CLIENT_SECRET";
+function toml(profile, inputs, withClientId) {
+  const lines = [`default = ${quoted(profile)}`, `[profile.${quoted(profile)}]`];
+  for (const [key, kind] of Object.entries(KEYS)) {
+    const text = inputs.get(key);
+    if (text !== void 0) lines.push(`${key} = ${value(key, kind, text)}`);
+  }
+  if (withClientId) lines.push(`client_id = { env = "${CLIENT_ID}" }`);
+  lines.push(`client_secret = { env = "${CLIENT_SECRET}" }`);
+  return `${lines.join("\n")}
+`;
+}
+function value(key, kind, text) {
+  switch (kind) {
+    case "text":
+      return quoted(text);
+    case "words":
+      return array(text.split(/[\s,]+/));
+    case "list":
+      return array(text.split("\n"));
+    case "table":
+      return table(key, text);
+  }
+}
+function array(items) {
+  return `[${items.map((item) => item.trim()).filter((item) => item !== "").map(quoted).join(", ")}]`;
+}
+function table(key, text) {
+  const pairs = text.split("\n").filter((line) => line.trim() !== "").map((line) => {
+    const at = line.indexOf("=");
+    if (at < 1) {
+      throw new Problem("config.invalid", `${input(key)} has a line without a name`, `write one a line: NAME=VALUE`);
+    }
+    return `${quoted(line.slice(0, at).trim())} = ${quoted(line.slice(at + 1).trim())}`;
+  });
+  return `{ ${pairs.join(", ")} }`;
+}
+function quoted(text) {
+  return JSON.stringify(text).replace(/[\x7f-\x9f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+function input(key) {
+  return key.replaceAll("_", "-");
+}
+
+// src/inputs.ts
+function readInputs(env) {
+  const read = (name2) => variable(env, `INPUT_${name2.toUpperCase()}`)?.trim() || void 0;
+  const keys = /* @__PURE__ */ new Map();
+  for (const key of Object.keys(KEYS)) {
+    const text = read(input(key));
+    if (text !== void 0) keys.set(key, text);
+  }
+  const config = read("config");
+  if (config !== void 0 && keys.size > 0) {
+    const given = [...keys.keys()].map(input).join(", ");
+    throw new Problem("config.ambiguous", `config and ${given} are both given`, "write those into the file, or leave config away");
+  }
+  const share = oneOf("share", read("share") ?? "none", ["none", "cache"]);
+  const revoke = yes("revoke", read("revoke"), false);
+  if (revoke && share !== "none") {
+    throw new Problem("usage", "revoke and share exclude each other", "a token that others share must outlive this job");
+  }
+  const sha2562 = read("binary-sha256")?.toLowerCase();
+  if (sha2562 !== void 0 && !/^[0-9a-f]{64}$/.test(sha2562)) {
+    throw new Problem("usage", "binary-sha256 is no SHA-256", "it has 64 hexadecimal digits: sha256sum daypass");
+  }
+  const tokenVariable = read("token-variable");
+  if (tokenVariable !== void 0 && !/^[A-Z_][A-Z0-9_]*$/.test(tokenVariable)) {
+    throw new Problem("usage", "token-variable is no name of a variable", "write upper-case letters, digits and underscores");
+  }
+  return {
+    profile: profileName(read("profile") ?? (config === void 0 ? keys.get("provider") ?? "oauth2" : "")),
+    keys,
+    clientId: read("client-id"),
+    clientSecret: (env["INPUT_CLIENT-SECRET"] ?? "").replace(/(\r?\n)+$/, ""),
+    cacheKey: read("cache-key"),
+    config,
+    mode: oneOf("mode", read("mode") ?? "agent", ["agent", "gateway", "token"]),
+    outputToken: yes("output-token", read("output-token"), false),
+    tokenVariable,
+    share,
+    revoke,
+    binary: read("binary"),
+    binarySha256: sha2562,
+    install: oneOf("install", read("install") ?? "auto", ["auto", "release", "pip"]),
+    lifetime: duration("lifetime", read("lifetime") ?? "6h"),
+    timeout: duration("timeout", read("timeout") ?? "30s"),
+    summary: yes("summary", read("summary"), true)
+  };
+}
+function profileName(name2) {
+  if (name2 === "" || /^[A-Za-z0-9._-]{1,64}$/.test(name2)) return name2;
+  throw new Problem("config.invalid", "profile is no name", "a name is letters, digits, `.`, `_` and `-`, at most 64");
+}
+function duration(name2, text) {
+  if (/^\d+(s|m|h|d)?$/.test(text)) return text;
+  throw new Problem("usage", `${name2} is no duration`, "write 90s, 10m, 2h, 1d, or a number of seconds");
+}
+function yes(name2, text, otherwise) {
+  return text === void 0 ? otherwise : oneOf(name2, text.toLowerCase(), ["true", "false"]) === "true";
+}
+function oneOf(name2, text, choices) {
+  const found = choices.find((choice) => choice === text);
+  if (found !== void 0) return found;
+  throw new Problem("usage", `${name2} is none of ${choices.join(", ")}`);
+}
+
+// src/job.ts
+var import_promises3 = require("node:fs/promises");
+var import_node_path = require("node:path");
+async function removeFolder(folder) {
+  await (0, import_promises3.rm)(folder, { recursive: true, force: true });
+}
+async function writeConfig(folder, profile, text) {
+  const path = (0, import_node_path.join)(folder, `${profile}.toml`);
+  await (0, import_promises3.writeFile)(path, text, { mode: 384 });
+  return path;
+}
+
+// src/share.ts
+var import_node_crypto3 = require("node:crypto");
+var import_promises4 = require("node:fs/promises");
+
+// src/cache/transfer.ts
+var import_node_crypto2 = require("node:crypto");
+var VERSION = (0, import_node_crypto2.createHash)("sha256").update("daypass record 1").digest("hex");
+var TIMEOUT2 = 1e4;
+async function send(world, url, init) {
+  const answer = await world.fetch(url, { ...init, redirect: "error", signal: AbortSignal.timeout(TIMEOUT2) });
+  if (answer.status >= 500) throw new Error(`the cache answered ${answer.status}`);
+  return answer;
+}
+async function json(answer) {
+  if (!answer.ok) throw new Error(`the cache answered ${answer.status}`);
+  const bytes = await readBody(answer, MAX_ENTRY);
+  const value2 = bytes && JSON.parse(Buffer.from(bytes).toString());
+  if (typeof value2 !== "object" || value2 === null) throw new Error("the cache answered no JSON object");
+  return value2;
+}
+async function download(world, service2, address) {
+  const answer = await send(world, signed(service2, address), {});
+  if (!answer.ok) throw new Error(`the cache's storage answered ${answer.status}`);
+  const bytes = await readBody(answer, MAX_ENTRY);
+  if (bytes === void 0) throw new Error(`the entry is larger than ${MAX_ENTRY / 1024} KiB`);
+  return bytes;
+}
+function signed(service2, address) {
+  const url = typeof address === "string" ? URL.parse(address) : null;
+  const own = URL.parse(service2);
+  if (url?.protocol === "https:" || url !== null && own?.protocol === "http:" && url.host === own.host) return url.href;
+  throw new Error("the cache names no address that can be used");
+}
+
+// src/cache/first.ts
+function first(world, base, token) {
+  const api = `${base.replace(/\/$/, "")}/_apis/artifactcache`;
+  const headers = { authorization: `Bearer ${token}`, accept: "application/json;api-version=6.0-preview.1" };
+  const post2 = (path, body) => send(world, `${api}/${path}`, {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/json" },
+    body: JSON.stringify(body)
+  });
+  return {
+    async find(prefix2) {
+      const answer = await send(world, `${api}/cache?keys=${encodeURIComponent(prefix2)}&version=${VERSION}`, { headers });
+      if (answer.status === 204) return void 0;
+      return download(world, base, (await json(answer))["archiveLocation"]);
+    },
+    async save(key, bytes) {
+      const reserved = await post2("caches", { key, version: VERSION, cacheSize: bytes.length });
+      if (reserved.status === 409 || reserved.status === 400) return false;
+      const id = Number((await json(reserved))["cacheId"]);
+      const range = { "content-type": "application/octet-stream", "content-range": `bytes 0-${bytes.length - 1}/*` };
+      const uploaded = await send(world, `${api}/caches/${id}`, { method: "PATCH", headers: { ...headers, ...range }, body: Buffer.from(bytes) });
+      const committed = uploaded.ok ? await post2(`caches/${id}`, { size: bytes.length }) : uploaded;
+      if (!committed.ok) throw new Error(`the cache answered ${committed.status}`);
+      return true;
+    }
+  };
+}
+
+// src/cache/second.ts
+var SERVICE = "twirp/github.actions.results.api.v1.CacheService";
+function second(world, base, token) {
+  const call = (method, body) => send(world, `${base.replace(/\/$/, "")}/${SERVICE}/${method}`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify(body)
+  });
+  return {
+    async find(prefix2) {
+      const found = await json(await call("GetCacheEntryDownloadURL", { key: prefix2, restore_keys: [prefix2], version: VERSION }));
+      if (found["ok"] !== true) return void 0;
+      return download(world, base, found["signed_download_url"] ?? found["signedDownloadUrl"]);
+    },
+    async save(key, bytes) {
+      const answer = await call("CreateCacheEntry", { key, version: VERSION });
+      if (answer.status === 409) return false;
+      const created = await json(answer);
+      if (created["ok"] !== true) return false;
+      const address = signed(base, created["signed_upload_url"] ?? created["signedUploadUrl"]);
+      const headers = { "content-type": "application/octet-stream", "x-ms-blob-type": "BlockBlob" };
+      const uploaded = await send(world, address, { method: "PUT", headers, body: Buffer.from(bytes) });
+      if (!uploaded.ok) throw new Error(`the cache's storage answered ${uploaded.status}`);
+      const finished2 = await json(await call("FinalizeCacheEntryUpload", { key, version: VERSION, size_bytes: `${bytes.length}` }));
+      if (finished2["ok"] !== true) throw new Error("the cache did not take the entry");
+      return true;
+    }
+  };
+}
+
+// src/cache/service.ts
+var MAX_ENTRY = 64 * 1024;
+var MODES = ["none", "read", "write", "write-only"];
+function actionsCache(world) {
+  const { env } = world;
+  const cache = service(world);
+  const mode = variable(env, "ACTIONS_CACHE_MODE")?.trim().toLowerCase() ?? "";
+  if (cache === void 0 || !MODES.includes(mode)) return cache;
+  return {
+    find: async (prefix2) => mode === "read" || mode === "write" ? cache.find(prefix2) : void 0,
+    save: async (key, bytes) => mode.startsWith("write") && cache.save(key, bytes)
+  };
+}
+function service(world) {
+  const { env } = world;
+  const token = variable(env, "ACTIONS_RUNTIME_TOKEN");
+  if (token === void 0) return void 0;
+  const results = variable(env, "ACTIONS_RESULTS_URL");
+  if (variable(env, "ACTIONS_CACHE_SERVICE_V2") && results !== void 0) return second(world, results, token);
+  const url = variable(env, "ACTIONS_CACHE_URL") ?? results;
+  return url === void 0 ? void 0 : first(world, url, token);
+}
+
+// src/share.ts
+var Share = class _Share {
+  #commands;
+  #daypass;
+  #named;
+  #cache;
+  #prefix;
+  constructor(commands, daypass, named, cache, prefix2) {
+    this.#commands = commands;
+    this.#daypass = daypass;
+    this.#named = named;
+    this.#cache = cache;
+    this.#prefix = prefix2;
+  }
+  static async open(world, commands, daypass, inputs, named) {
+    const cache = actionsCache(world);
+    if (cache === void 0) {
+      commands.warning(new Problem("action.no_cache", "share: cache, but this runner offers no Actions cache", "each job asks the issuer once"));
+    }
+    return new _Share(commands, daypass, named, cache, await prefix(inputs));
+  }
+  /** Returns the fingerprint of the token that daypass took, if it took one. */
+  async restore() {
+    const bytes = await this.#passBy("read", () => this.#cache?.find(this.#prefix));
+    if (bytes === void 0) return void 0;
+    const args = ["--config", this.#named.config, "cache", "import", ...names(this.#named.profile), "--json"];
+    const taken = await this.#daypass.json({ args, input: bytes, secrets: this.#named.secrets });
+    if (taken["imported"] === true) return String(taken["fingerprint"]);
+    this.#commands.info(`daypass: the entry in the Actions cache is of no use: ${printable(String(taken["reason"]))}`);
+    return void 0;
+  }
+  async save(expiresAt) {
+    if (this.#cache === void 0) return;
+    const args = ["--config", this.#named.config, "cache", "export", ...names(this.#named.profile)];
+    const bytes = await this.#daypass.ask({ args, secrets: this.#named.secrets });
+    if (bytes.length === 0 || bytes.length > MAX_ENTRY) return;
+    const key = `${this.#prefix}${expiresAt.replace(/\D/g, "")}`;
+    await this.#passBy("written", () => this.#cache?.save(key, bytes));
+  }
+  async #passBy(what, work) {
+    try {
+      return await work();
+    } catch (error) {
+      const why = printable(error instanceof Error ? error.message : String(error));
+      this.#commands.warning(new Problem("action.cache_failed", `the Actions cache cannot be ${what}: ${why}`, "this job goes on without it"));
+      return void 0;
+    }
+  }
+};
+function names(profile) {
+  return profile === "" ? [] : [profile];
+}
+async function prefix(inputs) {
+  const file = inputs.config === void 0 ? "" : await (0, import_promises4.readFile)(inputs.config, "utf8").catch(() => "");
+  const said = JSON.stringify([inputs.profile, [...inputs.keys].sort(), inputs.clientId, file]);
+  return `daypass-${(0, import_node_crypto3.createHash)("sha256").update(said).digest("hex").slice(0, 32)}-`;
+}
+
+// src/status.ts
+function readStatus(answer, profile) {
+  const profiles = Array.isArray(answer["profiles"]) ? answer["profiles"].map(object) : [];
+  const found = profiles.find((one) => profile === "" || one["profile"] === profile);
+  if (found === void 0 || found["error"] !== void 0) return void 0;
+  const token = found["token"] ? object(found["token"]) : void 0;
+  const served = object(found["served"]);
+  return {
+    profile: String(found["profile"]),
+    place: String(found["place"] ?? ""),
+    token: token && {
+      fingerprint: String(token["fingerprint"]),
+      expiresAt: String(token["expires_at"]),
+      left: number(token["expires_in"]),
+      lifetime: number(token["lifetime"])
+    },
+    made: number(served["issuer"]),
+    saved: ["memory", "store", "agent", "waited"].reduce((sum, source) => sum + number(served[source]), 0)
+  };
+}
+function object(value2) {
+  return typeof value2 === "object" && value2 !== null ? value2 : {};
+}
+function number(value2) {
+  return typeof value2 === "number" && Number.isFinite(value2) ? value2 : 0;
+}
+
+// src/summary.ts
+var BAR = 20;
+function summary(status) {
+  const { token } = status;
+  const life = token === void 0 ? "no token is cached" : `\`${bar(token.left, token.lifetime)}\` ${span(token.left)} left of ${span(token.lifetime)}`;
+  const cells = [cell(status.profile), cell(status.place), life, `${status.made}`, `${status.saved}`];
+  const head = ["profile", "at", "token", "token requests made", "saved"];
+  return `### daypass
+
+${row(head)}${row(head.map(() => "---"))}${row(cells)}
+`;
+}
+function row(cells) {
+  return `| ${cells.join(" | ")} |
+`;
+}
+function cell(text) {
+  return printable(text).replace(/[\\`*_[\]<>|&]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}
+function bar(left, lifetime) {
+  const full = Math.round(BAR * Math.min(1, Math.max(0, left / Math.max(lifetime, 1))));
+  return "█".repeat(full) + "░".repeat(BAR - full);
+}
+function span(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole % 3600 / 60)];
+  if (hours > 0) return `${hours}h${minutes > 0 ? ` ${minutes}m` : ""}`;
+  return minutes > 0 ? `${minutes}m` : `${whole}s`;
+}
+
+// src/main.ts
+async function name(inputs, folder) {
+  const config = inputs.config ?? await writeConfig(folder, inputs.profile, toml(inputs.profile, inputs.keys, inputs.clientId !== void 0));
+  return { config, profile: inputs.profile, secrets: secrets(inputs) };
+}
+function secrets(inputs) {
+  const given = { [CLIENT_ID]: inputs.clientId, [CLIENT_SECRET]: inputs.clientSecret || void 0, DAYPASS_CACHE_KEY: inputs.cacheKey };
+  return Object.entries(given).flatMap(([name2, value2]) => value2 === void 0 ? [] : [`${name2}=${value2}
+`]).join("");
+}
+function environment(world, folder) {
+  const { DAYPASS_AGENT: _, DAYPASS_CONFIG: __, ...env } = withoutInputs(world.env);
+  return { ...env, DAYPASS_CACHE_DIR: `${folder}/store` };
+}
+async function ask(daypass, agent, profile) {
+  const args = ["status", ...profile === "" ? [] : [profile], "--json"];
+  return readStatus(await daypass.json({ args, env: agent.env }), profile);
+}
+
+// src/post.ts
+async function post(world) {
+  const commands = new Commands(world);
+  const state = (name2) => variable(world.env, `STATE_${name2}`);
+  const folder = state("folder");
+  if (folder === void 0) return 0;
+  const attempt = async (work) => {
+    await work().catch((error) => commands.warning(Problem.of(error)));
+  };
+  const [agent, pid] = [state("agent"), state("pid")];
+  const owner = agent === void 0 || pid !== void 0;
+  const found = { path: state("binary") ?? "", sha256: state("sha256") ?? "" };
+  const daypass = new Daypass(world, commands, found, environment(world, folder));
+  let inputs;
+  await attempt(async () => void (inputs = readInputs(world.env)));
+  if (agent !== void 0 && inputs !== void 0) {
+    await finish(world, commands, daypass, inputs, { folder, agent, owner, state }, attempt);
+  }
+  if (owner) await attempt(() => removeFolder(folder));
+  return 0;
+}
+async function finish(world, commands, daypass, inputs, { folder, agent, owner, state }, attempt) {
+  const profile = state("profile") ?? inputs.profile;
+  if (inputs.mode === "token") return warnOfAnEnd(world, commands, state("expires"));
+  const env = { DAYPASS_AGENT: agent };
+  let status;
+  await attempt(async () => void (status = await ask(daypass, { env }, profile)));
+  if (status !== void 0 && inputs.summary) await commands.summary(summary(status));
+  const { token } = status ?? {};
+  if (inputs.share === "cache" && token && token.fingerprint !== state("fingerprint")) {
+    await attempt(async () => {
+      const share = await Share.open(world, commands, daypass, inputs, await name(inputs, folder));
+      await share.save(token.expiresAt);
+    });
+  }
+  if (inputs.revoke && token && token.left > 0) {
+    await attempt(async () => void await daypass.json({ args: ["revoke", profile, "--json"], env }));
+  }
+  if (owner) {
+    await attempt(
+      () => stopAgent(daypass, { socket: agent.replace(/^unix:/, ""), env }).catch(async (error) => {
+        await world.end(Number(state("pid")), state("binary") ?? "");
+        throw error;
+      })
+    );
+  } else {
+    await (0, import_promises5.rm)(`${folder}/${profile}.toml`, { force: true });
+  }
+}
+function warnOfAnEnd(world, commands, expires) {
+  const ended = expires === void 0 ? Number.NaN : Date.parse(expires);
+  if (!(ended < world.now().getTime())) return;
+  const ago = span((world.now().getTime() - ended) / 1e3);
+  commands.warning(
+    new Problem("action.token_ended", `the token that was given to the steps ended ${ago} before the job`, "mode: agent gives each step one that is valid")
+  );
+}
+
+// src/entry/world.ts
+var import_node_child_process = require("node:child_process");
+var import_node_crypto4 = require("node:crypto");
+var import_promises6 = require("node:fs/promises");
+var import_node_http = __toESM(require("node:http"), 1);
+var import_node_stream = require("node:stream");
+
+// src/release.json
+var release_default = {
+  version: "0.1.0",
+  binaries: {}
+};
+
+// src/entry/world.ts
+var MAX_OUTPUT = 1024 * 1024;
+function realWorld() {
+  if (process.env["NODE_USE_ENV_PROXY"] === void 0) import_node_http.default.setGlobalProxyFromEnv?.(process.env);
+  return {
+    env: process.env,
+    host: `${process.platform}-${process.arch}`,
+    release: release_default,
+    now: () => /* @__PURE__ */ new Date(),
+    random: import_node_crypto4.randomUUID,
+    print: (text) => void process.stdout.write(text),
+    run,
+    end,
+    fetch
+  };
+}
+function enter(entry) {
+  void entry(realWorld()).then((code) => {
+    process.exitCode = code;
+  });
+}
+function run({ program, args, env, input: input2, secrets: secrets2, timeout }) {
+  return new Promise((resolve2) => {
+    const child = (0, import_node_child_process.spawn)(program, args, { env, timeout, stdio: ["pipe", "pipe", "pipe", "pipe"] });
+    const [stdout, stderr] = [collected(child.stdout), collected(child.stderr)];
+    const end2 = (code, why = "") => resolve2({ code, stdout: stdout(), stderr: stderr().toString() + why });
+    child.on("error", (error) => end2(-1, error.message));
+    child.on("close", (code, signal) => end2(code ?? -1, signal === null ? "" : `it was ended by ${signal}`));
+    feed(child.stdin, input2);
+    feed(child.stdio[3], secrets2);
+  });
+}
+function feed(to, what) {
+  if (to === null) return;
+  (0, import_node_stream.finished)(to, () => void 0);
+  to.end(what ?? "");
+}
+function collected(from) {
+  const parts = [];
+  let length = 0;
+  from?.on("data", (part) => {
+    length += part.length;
+    if (length <= MAX_OUTPUT) parts.push(part);
+  });
+  return () => Buffer.concat(parts);
+}
+async function end(pid, program) {
+  const runs = await (0, import_promises6.readlink)(`/proc/${pid}/exe`).catch(() => "");
+  if (runs.replace(/ \(deleted\)$/, "") === program) process.kill(pid, "SIGTERM");
+}
+
+// src/entry/post.ts
+enter(post);

@@ -1,0 +1,4 @@
+import { main } from '../main.ts'
+import { enter } from './world.ts'
+
+enter(main)

@@ -1,0 +1,4 @@
+import { post } from '../post.ts'
+import { enter } from './world.ts'
+
+enter(post)

@@ -1,0 +1,129 @@
+// The step itself: daypass on PATH, an agent that has the secret, a token as proof, and what later steps need to ask.
+
+import { type Found, install, withoutInputs } from './binary.ts'
+import { Commands } from './commands.ts'
+import { Daypass } from './daypass.ts'
+import { emptySecretHint, readEvent } from './event.ts'
+import { type Inputs, readInputs } from './inputs.ts'
+import { openFolder, trusted, writeConfig } from './job.ts'
+import { basic, forms } from './masks.ts'
+import { Problem } from './problem.ts'
+import { CLIENT_ID, CLIENT_SECRET, toml } from './profile.ts'
+import { type Named, Share } from './share.ts'
+import { type Agent, gatewayOf, startAgent, stopAgent } from './agent.ts'
+import { readStatus, type Status } from './status.ts'
+import { span } from './summary.ts'
+import type { World } from './world.ts'
+
+export async function main(world: World): Promise<number> {
+  const commands = new Commands(world)
+  try {
+    await run(world, commands)
+    return 0
+  } catch (error) {
+    commands.error(Problem.of(error))
+    return 1
+  }
+}
+
+async function run(world: World, commands: Commands): Promise<void> {
+  const inputs = await checked(world, commands)
+  const folder = await openFolder(world.env)
+  await commands.state('folder', folder)
+  const found = await install(world, commands, inputs, folder)
+  await commands.state('binary', found.path)
+  await commands.state('sha256', found.sha256)
+  const named = await name(inputs, folder)
+  const daypass = new Daypass(world, commands, found, environment(world, folder))
+  const share = inputs.share === 'cache' ? await Share.open(world, commands, daypass, inputs, named) : undefined
+  const restored = await share?.restore()
+  const agent = await startAgent(world, commands, daypass, inputs, named)
+  try {
+    const token = await prove(commands, daypass, inputs, named, agent)
+    const status = await ask(daypass, agent, named.profile)
+    await remember(commands, inputs, status)
+    if (share !== undefined && status?.token && status.token.fingerprint !== restored) await share.save(status.token.expiresAt)
+    await hand(commands, inputs, found, agent, token, status)
+  } finally {
+    // Its one token is in the environment by now, and nobody will ask for another.
+    if (inputs.mode === 'token' && !agent.joined) await stopAgent(daypass, agent)
+  }
+}
+
+/** The inputs, as far as they may be believed; from here on the log hides the secret. */
+async function checked(world: World, commands: Commands): Promise<Inputs> {
+  const inputs = readInputs(world.env)
+  const event = await readEvent(world.env)
+  if (inputs.clientSecret !== '') commands.mask(forms(inputs.clientSecret))
+  if (inputs.clientSecret !== '' && inputs.clientId !== undefined) commands.mask(basic(inputs.clientId, inputs.clientSecret))
+  if (inputs.cacheKey !== undefined) commands.mask(forms(inputs.cacheKey))
+  if (inputs.config === undefined && inputs.clientSecret === '') {
+    throw new Problem('config.secret_empty', 'client-secret is empty', emptySecretHint(event))
+  }
+  for (const secret of [inputs.clientSecret, inputs.clientId ?? '', inputs.cacheKey ?? '']) {
+    if (/[\r\n\0]/.test(secret)) throw new Problem('config.invalid', 'a credential has several lines', 'it should be one line: was more pasted than meant?')
+  }
+  const may = async (what: string, path: string | undefined) => path && (await trusted(what, path, world.env, event))
+  return { ...inputs, config: await may('config', inputs.config), binary: await may('binary', inputs.binary) }
+}
+
+/** What names the profile to daypass: the file of the workflow, or one that is made of its inputs. */
+export async function name(inputs: Inputs, folder: string): Promise<Named> {
+  const config = inputs.config ?? (await writeConfig(folder, inputs.profile, toml(inputs.profile, inputs.keys, inputs.clientId !== undefined)))
+  return { config, profile: inputs.profile, secrets: secrets(inputs) }
+}
+
+export function secrets(inputs: Inputs): string {
+  const given = { [CLIENT_ID]: inputs.clientId, [CLIENT_SECRET]: inputs.clientSecret || undefined, DAYPASS_CACHE_KEY: inputs.cacheKey }
+  return Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}\n`])).join('')
+}
+
+/** The runner's environment without the inputs, and with a cache folder that goes with the job. */
+export function environment(world: World, folder: string): Record<string, string> {
+  const { DAYPASS_AGENT: _, DAYPASS_CONFIG: __, ...env } = withoutInputs(world.env)
+  return { ...env, DAYPASS_CACHE_DIR: `${folder}/store` }
+}
+
+interface Proof {
+  readonly value: string
+  readonly expiresAt: string
+  readonly left: number
+}
+
+/** A token, before any step relies on one. */
+async function prove(commands: Commands, daypass: Daypass, inputs: Inputs, named: Named, agent: Agent): Promise<Proof> {
+  const args = ['token', ...(named.profile === '' ? [] : [named.profile]), '--json', '--timeout', inputs.timeout]
+  const answer = await daypass.json({ args, env: agent.env })
+  const value = answer['access_token']
+  if (typeof value !== 'string' || value === '') throw new Problem('action.internal', 'daypass answered without a token')
+  commands.mask(forms(value))
+  return { value, expiresAt: String(answer['expires_at']), left: Number(answer['expires_in']) }
+}
+
+export async function ask(daypass: Daypass, agent: Pick<Agent, 'env'>, profile: string): Promise<Status | undefined> {
+  const args = ['status', ...(profile === '' ? [] : [profile]), '--json']
+  return readStatus(await daypass.json({ args, env: agent.env }), profile)
+}
+
+/** What post has to know. */
+async function remember(commands: Commands, inputs: Inputs, status: Status | undefined): Promise<void> {
+  await commands.state('profile', status?.profile ?? inputs.profile)
+  await commands.state('fingerprint', status?.token?.fingerprint ?? '')
+  await commands.state('expires', status?.token?.expiresAt ?? '')
+}
+
+async function hand(commands: Commands, inputs: Inputs, found: Found, agent: Agent, token: Proof, status: Status | undefined): Promise<void> {
+  await commands.path(found.path.replace(/\/daypass$/, ''))
+  if (inputs.mode === 'token') {
+    await commands.export(inputs.tokenVariable ?? agent.tokenVariable, token.value)
+  } else if (!agent.joined) {
+    await commands.export('DAYPASS_AGENT', `unix:${agent.socket}`)
+  }
+  const gateway = inputs.mode === 'gateway' ? gatewayOf(agent) : {}
+  for (const [name, value] of Object.entries(gateway)) await commands.export(name, value)
+  if (inputs.outputToken) await commands.output('token', token.value)
+  await commands.output('profile', status?.profile ?? inputs.profile)
+  await commands.output('expires-at', token.expiresAt)
+  if (gateway['DAYPASS_GATEWAY_URL']) await commands.output('gateway-url', gateway['DAYPASS_GATEWAY_URL'])
+  commands.info(`daypass: ${status?.profile ?? inputs.profile} has a token for ${span(token.left)}; daypass from ${found.from}`)
+}

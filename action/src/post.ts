@@ -1,0 +1,92 @@
+// After the job, whatever became of it: what is new is shared, told and, where that is wanted, revoked; then the agent ends
+// and the folder goes. Nothing here fails a job.
+
+import { rm } from 'node:fs/promises'
+
+import { stopAgent } from './agent.ts'
+import { Commands } from './commands.ts'
+import { Daypass } from './daypass.ts'
+import { type Inputs, readInputs } from './inputs.ts'
+import { removeFolder } from './job.ts'
+import { ask, environment, name } from './main.ts'
+import { Problem } from './problem.ts'
+import { Share } from './share.ts'
+import type { Status } from './status.ts'
+import { span, summary } from './summary.ts'
+import { type World, variable } from './world.ts'
+
+export async function post(world: World): Promise<number> {
+  const commands = new Commands(world)
+  const state = (name: string) => variable(world.env, `STATE_${name}`)
+  const folder = state('folder')
+  // Main did not get far enough to leave anything.
+  if (folder === undefined) return 0
+  const attempt = async (work: () => Promise<void>) => {
+    await work().catch((error: unknown) => commands.warning(Problem.of(error)))
+  }
+  const [agent, pid] = [state('agent'), state('pid')]
+  const owner = agent === undefined || pid !== undefined
+  const found = { path: state('binary') ?? '', sha256: state('sha256') ?? '' }
+  const daypass = new Daypass(world, commands, found, environment(world, folder))
+  let inputs: Inputs | undefined
+  await attempt(async () => void (inputs = readInputs(world.env)))
+  if (agent !== undefined && inputs !== undefined) {
+    await finish(world, commands, daypass, inputs, { folder, agent, owner, state }, attempt)
+  }
+  if (owner) await attempt(() => removeFolder(folder))
+  return 0
+}
+
+interface Left {
+  readonly folder: string
+  readonly agent: string
+  readonly owner: boolean
+  readonly state: (name: string) => string | undefined
+}
+
+async function finish(
+  world: World,
+  commands: Commands,
+  daypass: Daypass,
+  inputs: Inputs,
+  { folder, agent, owner, state }: Left,
+  attempt: (work: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const profile = state('profile') ?? inputs.profile
+  if (inputs.mode === 'token') return warnOfAnEnd(world, commands, state('expires'))
+  const env = { DAYPASS_AGENT: agent }
+  let status: Status | undefined
+  await attempt(async () => void (status = await ask(daypass, { env }, profile)))
+  if (status !== undefined && inputs.summary) await commands.summary(summary(status))
+  const { token } = status ?? {}
+  if (inputs.share === 'cache' && token && token.fingerprint !== state('fingerprint')) {
+    await attempt(async () => {
+      const share = await Share.open(world, commands, daypass, inputs, await name(inputs, folder))
+      await share.save(token.expiresAt)
+    })
+  }
+  // A token that has ended needs no revocation.
+  if (inputs.revoke && token && token.left > 0) {
+    await attempt(async () => void (await daypass.json({ args: ['revoke', profile, '--json'], env })))
+  }
+  if (owner) {
+    await attempt(() =>
+      stopAgent(daypass, { socket: agent.replace(/^unix:/, ''), env }).catch(async (error: unknown) => {
+        await world.end(Number(state('pid')), state('binary') ?? '')
+        throw error
+      }),
+    )
+  } else {
+    await rm(`${folder}/${profile}.toml`, { force: true })
+  }
+}
+
+/** The token in the environment of the steps was one that nobody renews. */
+function warnOfAnEnd(world: World, commands: Commands, expires: string | undefined): void {
+  const ended = expires === undefined ? Number.NaN : Date.parse(expires)
+  if (!(ended < world.now().getTime())) return
+  const ago = span((world.now().getTime() - ended) / 1000)
+  commands.warning(
+    new Problem('action.token_ended', `the token that was given to the steps ended ${ago} before the job`, 'mode: agent gives each step one that is valid'),
+  )
+}

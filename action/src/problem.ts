@@ -1,0 +1,29 @@
+// What goes wrong: a stable code, what happened, what to do. Those of daypass itself are passed on as they are.
+
+export class Problem extends Error {
+  readonly code: string
+  readonly hint: string | undefined
+
+  constructor(code: string, message: string, hint?: string) {
+    super(message)
+    this.code = code
+    this.hint = hint
+  }
+
+  static of(error: unknown): Problem {
+    if (error instanceof Problem) return error
+    const text = error instanceof Error ? error.message : String(error)
+    return new Problem('action.internal', text, 'this is a defect of the Action')
+  }
+
+  /** The text of an annotation. */
+  get text(): string {
+    return this.hint === undefined ? this.message : `${this.message}\nhint: ${this.hint}`
+  }
+}
+
+/** Text from elsewhere: one line of at most 300 characters without control characters. */
+export function printable(text: string): string {
+  const plain = text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+  return plain.length > 300 ? `${plain.slice(0, 299)}…` : plain
+}

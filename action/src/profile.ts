@@ -1,0 +1,83 @@
+// From the inputs of the profile's keys to a daypass.toml without secrets. Pure.
+
+import { Problem } from './problem.ts'
+
+type Kind = 'text' | 'list' | 'words' | 'table'
+
+/** Every key of a profile that is an input, in kebab case there. */
+export const KEYS: Readonly<Record<string, Kind>> = {
+  provider: 'text',
+  region: 'text',
+  token_url: 'text',
+  issuer: 'text',
+  client_auth: 'text',
+  grant: 'text',
+  scopes: 'words',
+  audience: 'text',
+  resource: 'list',
+  params: 'table',
+  hosts: 'words',
+  token_hosts: 'words',
+  min_ttl: 'text',
+  max_ttl: 'text',
+  assume_ttl: 'text',
+  api_url: 'text',
+  revocation_url: 'text',
+  ca_file: 'text',
+  api_ca_file: 'text',
+  proxy: 'text',
+}
+
+/** The variables by which the credentials reach daypass, and no other process. */
+export const CLIENT_ID = 'DAYPASS_CLIENT_ID'
+export const CLIENT_SECRET = 'DAYPASS_CLIENT_SECRET'
+
+/** Returns the file's text; `inputs` has a key's text by the key's name, and not what is empty. */
+export function toml(profile: string, inputs: ReadonlyMap<string, string>, withClientId: boolean): string {
+  const lines = [`default = ${quoted(profile)}`, `[profile.${quoted(profile)}]`]
+  for (const [key, kind] of Object.entries(KEYS)) {
+    const text = inputs.get(key)
+    if (text !== undefined) lines.push(`${key} = ${value(key, kind, text)}`)
+  }
+  // Without it the provider's own variable counts.
+  if (withClientId) lines.push(`client_id = { env = "${CLIENT_ID}" }`)
+  lines.push(`client_secret = { env = "${CLIENT_SECRET}" }`)
+  return `${lines.join('\n')}\n`
+}
+
+function value(key: string, kind: Kind, text: string): string {
+  switch (kind) {
+    case 'text':
+      return quoted(text)
+    case 'words':
+      return array(text.split(/[\s,]+/))
+    case 'list':
+      return array(text.split('\n'))
+    case 'table':
+      return table(key, text)
+  }
+}
+
+function array(items: readonly string[]): string {
+  return `[${items.map(item => item.trim()).filter(item => item !== '').map(quoted).join(', ')}]`
+}
+
+function table(key: string, text: string): string {
+  const pairs = text.split('\n').filter(line => line.trim() !== '').map(line => {
+    const at = line.indexOf('=')
+    if (at < 1) {
+      throw new Problem('config.invalid', `${input(key)} has a line without a name`, `write one a line: NAME=VALUE`)
+    }
+    return `${quoted(line.slice(0, at).trim())} = ${quoted(line.slice(at + 1).trim())}`
+  })
+  return `{ ${pairs.join(', ')} }`
+}
+
+/** JSON's escapes are TOML's too; what JSON leaves as it is and TOML does not take is escaped here. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replace(/[\x7f-\x9f]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+export function input(key: string): string {
+  return key.replaceAll('_', '-')
+}

@@ -1,0 +1,18 @@
+// A wheel with another daypass in it.
+
+import { mkdir, writeFile } from 'node:fs/promises'
+
+import { type Scenario, GENESYS, BINARY, sha256 } from '../scenario.ts'
+
+const { binary: _, ...inputs } = GENESYS
+
+export const scenario: Scenario = {
+  inputs: { ...inputs, install: 'pip' },
+  release: { version: '1.2.3', binaries: { 'linux-x64': { asset: 'daypass-linux-x64', sha256: sha256(BINARY), wheels: ['aa', 'bb'] } } },
+  programs: async ({ args }) => {
+    const target = args[args.indexOf('--target') + 1] ?? ''
+    await mkdir(`${target}/bin`, { recursive: true })
+    await writeFile(`${target}/bin/daypass`, 'another')
+    return { code: 0 }
+  },
+}

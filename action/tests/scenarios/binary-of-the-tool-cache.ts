@@ -1,0 +1,7 @@
+// The usual case on a warm runner: nothing is downloaded.
+
+import { type Scenario, GENESYS, BINARY, sha256 } from '../scenario.ts'
+
+const { binary: _, ...inputs } = GENESYS
+
+export const scenario: Scenario = { inputs, release: { version: '1.2.3', binaries: { 'linux-x64': { asset: 'daypass-linux-x64', sha256: sha256(BINARY), wheels: ['aa', 'bb'] } } }, files: { 'tools/daypass/1.2.3/x64/daypass': BINARY } }

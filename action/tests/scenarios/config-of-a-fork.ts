@@ -1,0 +1,9 @@
+// The file came with the fork.
+
+import { type Scenario, SECRET } from '../scenario.ts'
+
+export const scenario: Scenario = {
+  inputs: { config: 'daypass.toml', 'client-secret': SECRET },
+  env: { GITHUB_EVENT_NAME: 'pull_request' },
+  event: { pull_request: { head: { repo: { full_name: 'stranger/things' } } } },
+}

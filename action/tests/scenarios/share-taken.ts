@@ -1,0 +1,15 @@
+// Another job was faster: its entry is as good.
+
+import { type Scenario, GENESYS } from '../scenario.ts'
+
+export const scenario: Scenario = {
+  inputs: { ...GENESYS, share: 'cache' },
+  env: { ACTIONS_RUNTIME_TOKEN: 'runtime', ACTIONS_CACHE_URL: 'http://127.0.0.1:1234/' },
+  daypass: { 'cache import': { stdout: JSON.stringify({ imported: false, reason: 'its token has ended' }) } },
+  cache: async ({ method, url }) => {
+    if (url.endsWith('/caches') && method === 'POST') return new Response('', { status: 409 })
+    if (url.includes('/caches/7')) return Response.json({})
+    if (url.includes('/cache?')) return Response.json({ result: 'hit', archiveLocation: 'http://127.0.0.1:1234/entry' })
+    return new Response('old')
+  },
+}
