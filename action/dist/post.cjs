@@ -189,11 +189,12 @@ var Daypass = class {
     await verify(this.#found);
     const ended = await this.#world.run({
       program: this.#found.path,
-      args: [...args, ...secrets2 === void 0 ? [] : ["--secrets-fd", "3"]],
+      args: [...args, ...secrets2 === void 0 ? [] : ["--secrets-fd", "0"]],
       env: { ...this.#env, ...env },
       timeout: TIMEOUT,
-      ...secrets2 === void 0 ? {} : { secrets: secrets2 },
-      ...input2 === void 0 ? {} : { input: input2 }
+      // An empty line ends the secrets; what follows is for the verb.
+      ...secrets2 === void 0 ? {} : { input: Buffer.concat([Buffer.from(`${secrets2}
+`), input2 ?? Buffer.alloc(0)]) }
     });
     const told = ended.stderr.split("\n");
     told.filter((line) => line.startsWith("::add-mask::")).forEach((line) => this.#world.print(`${line}
@@ -419,7 +420,8 @@ function signed(service2, address) {
 // src/cache/first.ts
 function first(world, base, token) {
   const api = `${base.replace(/\/$/, "")}/_apis/artifactcache`;
-  const headers = { authorization: `Bearer ${token}`, accept: "application/json;api-version=6.0-preview.1" };
+  const known = token === void 0 ? {} : { authorization: `Bearer ${token}` };
+  const headers = { ...known, accept: "application/json;api-version=6.0-preview.1" };
   const post2 = (path, body) => send(world, `${api}/${path}`, {
     method: "POST",
     headers: { ...headers, "content-type": "application/json" },
@@ -490,9 +492,8 @@ function actionsCache(world) {
 function service(world) {
   const { env } = world;
   const token = variable(env, "ACTIONS_RUNTIME_TOKEN");
-  if (token === void 0) return void 0;
   const results = variable(env, "ACTIONS_RESULTS_URL");
-  if (variable(env, "ACTIONS_CACHE_SERVICE_V2") && results !== void 0) return second(world, results, token);
+  if (variable(env, "ACTIONS_CACHE_SERVICE_V2") && results !== void 0 && token !== void 0) return second(world, results, token);
   const url = variable(env, "ACTIONS_CACHE_URL") ?? results;
   return url === void 0 ? void 0 : first(world, url, token);
 }
@@ -723,26 +724,24 @@ function enter(entry) {
     process.exitCode = code;
   });
 }
-function run({ program, args, env, input: input2, secrets: secrets2, timeout }) {
+function run({ program, args, env, input: input2, timeout }) {
   return new Promise((resolve2) => {
-    const child = (0, import_node_child_process.spawn)(program, args, { env, timeout, stdio: ["pipe", "pipe", "pipe", "pipe"] });
+    const child = (0, import_node_child_process.spawn)(program, args, { env, timeout, stdio: "pipe" });
     const [stdout, stderr] = [collected(child.stdout), collected(child.stderr)];
     const end2 = (code, why = "") => resolve2({ code, stdout: stdout(), stderr: stderr().toString() + why });
     child.on("error", (error) => end2(-1, error.message));
     child.on("close", (code, signal) => end2(code ?? -1, signal === null ? "" : `it was ended by ${signal}`));
     feed(child.stdin, input2);
-    feed(child.stdio[3], secrets2);
   });
 }
 function feed(to, what) {
-  if (to === null) return;
   (0, import_node_stream.finished)(to, () => void 0);
-  to.end(what ?? "");
+  to.end(what);
 }
 function collected(from) {
   const parts = [];
   let length = 0;
-  from?.on("data", (part) => {
+  from.on("data", (part) => {
     length += part.length;
     if (length <= MAX_OUTPUT) parts.push(part);
   });

@@ -7,7 +7,7 @@ import type { World } from './world.ts'
 
 export interface Ask {
   readonly args: readonly string[]
-  /** Lines NAME=VALUE for `--secrets-fd 3`. */
+  /** Lines NAME=VALUE for `--secrets-fd`: by stdin, since what Node gives a child for another pipe is a socket. */
   readonly secrets?: string
   readonly input?: Uint8Array
   readonly env?: Readonly<Record<string, string>>
@@ -34,11 +34,11 @@ export class Daypass {
     await verify(this.#found)
     const ended = await this.#world.run({
       program: this.#found.path,
-      args: [...args, ...(secrets === undefined ? [] : ['--secrets-fd', '3'])],
+      args: [...args, ...(secrets === undefined ? [] : ['--secrets-fd', '0'])],
       env: { ...this.#env, ...env },
       timeout: TIMEOUT,
-      ...(secrets === undefined ? {} : { secrets }),
-      ...(input === undefined ? {} : { input }),
+      // An empty line ends the secrets; what follows is for the verb.
+      ...(secrets === undefined ? {} : { input: Buffer.concat([Buffer.from(`${secrets}\n`), input ?? Buffer.alloc(0)]) }),
     })
     const told = ended.stderr.split('\n')
     // Masks first: they are commands to the runner, and concern what follows.

@@ -21,9 +21,8 @@ export interface Start {
   readonly program: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** Written to its stdin, which is then closed. */
   readonly input?: Uint8Array
-  /** Written to descriptor 3, which is then closed. */
-  readonly secrets?: string
   readonly timeout: number
 }
 

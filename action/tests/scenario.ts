@@ -139,8 +139,7 @@ async function played(scenario: Scenario, root: string): Promise<string> {
       told.push(own ? `starts daypass ${start.args.join(' ')}` : `starts ${start.program} ${start.args.join(' ')}`)
       const asked = start.env['DAYPASS_AGENT']
       if (asked !== undefined) told.push(`  DAYPASS_AGENT=${asked}`)
-      if (start.secrets) told.push(...start.secrets.trimEnd().split('\n').map(line => `  by pipe: ${line}`))
-      if (start.input) told.push(`  stdin: ${Buffer.from(start.input).toString()}`)
+      if (start.input) told.push(...Buffer.from(start.input).toString().trimEnd().split('\n').map(line => `  by pipe: ${line.replace(/\0+/g, '…')}`))
       // A secret in an environment would be seen nowhere else in the snapshot.
       const seen = Object.entries(start.env).filter(([name, value]) => /^(INPUT_|STATE_|ACTIONS_)/.test(name) || value.includes(SECRET))
       for (const [name] of seen) told.push(`  LEAKED INTO THE ENVIRONMENT: ${name}`)

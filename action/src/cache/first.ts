@@ -4,9 +4,10 @@ import type { World } from '../world.ts'
 import type { Cache } from './service.ts'
 import { VERSION, download, json, send } from './transfer.ts'
 
-export function first(world: World, base: string, token: string): Cache {
+export function first(world: World, base: string, token: string | undefined): Cache {
   const api = `${base.replace(/\/$/, '')}/_apis/artifactcache`
-  const headers = { authorization: `Bearer ${token}`, accept: 'application/json;api-version=6.0-preview.1' }
+  const known = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const headers = { ...known, accept: 'application/json;api-version=6.0-preview.1' }
   const post = (path: string, body: unknown) =>
     send(world, `${api}/${path}`, {
       method: 'POST',

@@ -31,10 +31,10 @@ export function actionsCache(world: World): Cache | undefined {
 
 function service(world: World): Cache | undefined {
   const { env } = world
+  // act needs none.
   const token = variable(env, 'ACTIONS_RUNTIME_TOKEN')
-  if (token === undefined) return undefined
   const results = variable(env, 'ACTIONS_RESULTS_URL')
-  if (variable(env, 'ACTIONS_CACHE_SERVICE_V2') && results !== undefined) return second(world, results, token)
+  if (variable(env, 'ACTIONS_CACHE_SERVICE_V2') && results !== undefined && token !== undefined) return second(world, results, token)
   const url = variable(env, 'ACTIONS_CACHE_URL') ?? results
   return url === undefined ? undefined : first(world, url, token)
 }

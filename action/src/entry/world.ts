@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { readlink } from 'node:fs/promises'
 import http from 'node:http'
-import { finished } from 'node:stream'
+import { type Writable, finished } from 'node:stream'
 
 import release from '../release.json' with { type: 'json' }
 import type { Ended, Start, World } from '../world.ts'
@@ -35,29 +35,27 @@ export function enter(entry: (world: World) => Promise<number>): void {
   })
 }
 
-function run({ program, args, env, input, secrets, timeout }: Start): Promise<Ended> {
+function run({ program, args, env, input, timeout }: Start): Promise<Ended> {
   return new Promise(resolve => {
-    const child = spawn(program, args, { env, timeout, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] })
+    const child = spawn(program, args, { env, timeout, stdio: 'pipe' })
     const [stdout, stderr] = [collected(child.stdout), collected(child.stderr)]
     const end = (code: number, why = '') => resolve({ code, stdout: stdout(), stderr: stderr().toString() + why })
     child.on('error', error => end(-1, error.message))
     child.on('close', (code, signal) => end(code ?? -1, signal === null ? '' : `it was ended by ${signal}`))
     feed(child.stdin, input)
-    feed(child.stdio[3] as NodeJS.WritableStream, secrets)
   })
 }
 
-function feed(to: NodeJS.WritableStream | null, what: Uint8Array | string | undefined): void {
-  if (to === null) return
+function feed(to: Writable, what: Uint8Array | undefined): void {
   // A process that ended without reading says by its exit code what is wrong.
   finished(to, () => undefined)
-  to.end(what ?? '')
+  to.end(what)
 }
 
-function collected(from: NodeJS.ReadableStream | null): () => Buffer {
+function collected(from: NodeJS.ReadableStream): () => Buffer {
   const parts: Buffer[] = []
   let length = 0
-  from?.on('data', (part: Buffer) => {
+  from.on('data', (part: Buffer) => {
     length += part.length
     if (length <= MAX_OUTPUT) parts.push(part)
   })

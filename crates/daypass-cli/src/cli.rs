@@ -97,6 +97,8 @@ pub(crate) enum Verb {
     Forget(Profile),
     /// Revoke a profile's token at the issuer, then forget it
     Revoke(Profile),
+    /// Hand the sealed token to another machine, through a place that others may read
+    Cache(Cache),
     /// Allow a daypass.toml to say where secrets go, as it is now
     Trust(Trust),
     /// Run a local authorization server and API, with faults on demand
@@ -189,6 +191,42 @@ pub(crate) struct Status {
 pub(crate) struct Profile {
     /// The profile; without it the default one, or what the environment says
     pub(crate) profile: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `daypass cache`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The bytes are sealed as the cache is: they open only where the same client has the same secret and
+asks for the same. Bytes that are of no use are no error.
+
+Examples:
+  daypass cache export > token.sealed
+  daypass cache import < token.sealed")]
+pub(crate) struct Cache {
+    #[command(subcommand)]
+    pub(crate) verb: CacheVerb,
+}
+
+/// What to do with the sealed token.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheVerb {
+    /// Write the sealed token to stdout, at most 64 KiB; nothing where none is cached
+    Export(Shared),
+    /// Read a sealed token from stdin, and keep it if it is of use
+    Import(Shared),
+}
+
+/// A profile whose sealed token travels.
+#[derive(Debug, Args)]
+pub(crate) struct Shared {
+    /// The profile; without it the default one, or what the environment says
+    pub(crate) profile: Option<String>,
+    /// Read variables from this descriptor, one NAME=VALUE a line, and lay them over the environment; with 0, an empty line and the sealed token follow
+    #[arg(long, value_name = "N")]
+    pub(crate) secrets_fd: Option<u32>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -301,6 +339,9 @@ impl Verb {
             Self::Token(token) => token.json || token.format == Format::Json,
             Self::Status(status) => status.json,
             Self::Forget(profile) | Self::Revoke(profile) => profile.json,
+            Self::Cache(Cache { verb: CacheVerb::Export(args) | CacheVerb::Import(args) }) => {
+                args.json
+            }
             _ => false,
         }
     }
@@ -313,6 +354,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Status(args) => command::status::run(context, &args)?,
         Verb::Forget(args) => command::forget::forget(context, &args)?,
         Verb::Revoke(args) => command::forget::revoke(context, &args)?,
+        Verb::Cache(args) => command::cache::run(context, &args)?,
         Verb::Trust(args) => command::trust::run(context, &args)?,
         Verb::Sandbox(args) => command::sandbox::run(context, args)?,
         Verb::Demo(args) => return Ok(command::demo::run(context, &args)?),

@@ -1,5 +1,6 @@
 //! One file per verb.
 
+pub(crate) mod cache;
 pub(crate) mod demo;
 pub(crate) mod exec;
 pub(crate) mod forget;

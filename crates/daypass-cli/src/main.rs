@@ -12,6 +12,7 @@ mod hit;
 mod mask;
 mod report;
 mod scrub;
+mod secrets;
 
 use std::process::ExitCode;
 

@@ -43,6 +43,8 @@ pub enum Code {
     ConfigScopeUnsupported,
     /// `config.insecure_url`: plain http to something else than this machine, or userinfo.
     ConfigInsecureUrl,
+    /// `config.weak_secret`: the client secret is too simple to share what it seals.
+    ConfigWeakSecret,
     /// `config.tls`: roots or a proxy cannot be used.
     ConfigTls,
     /// `issuer.rejected`: the authorization server refused the credentials or the request.
@@ -107,6 +109,7 @@ impl Code {
         Self::ConfigSecretEmpty,
         Self::ConfigScopeUnsupported,
         Self::ConfigInsecureUrl,
+        Self::ConfigWeakSecret,
         Self::ConfigTls,
         Self::IssuerRejected,
         Self::IssuerThrottled,
@@ -147,6 +150,7 @@ impl Code {
             Self::ConfigSecretEmpty => "config.secret_empty",
             Self::ConfigScopeUnsupported => "config.scope_unsupported",
             Self::ConfigInsecureUrl => "config.insecure_url",
+            Self::ConfigWeakSecret => "config.weak_secret",
             Self::ConfigTls => "config.tls",
             Self::IssuerRejected => "issuer.rejected",
             Self::IssuerThrottled => "issuer.throttled",

@@ -6,6 +6,7 @@
 mod files;
 mod place;
 mod prepared;
+mod share;
 mod trust;
 mod values;
 
@@ -24,6 +25,7 @@ use crate::{
 pub use files::trust_file;
 pub use place::StorePlace;
 pub use prepared::Prepared;
+pub use share::{Imported, Share};
 
 /// What to open, and from where. Nothing here is taken from the process behind its back.
 #[derive(Clone, Debug)]

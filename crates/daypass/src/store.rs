@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub(crate) use envelope::Kind;
 pub use envelope::Sealer;
 pub(crate) use file::has_family;
 pub use file::{FileStore, private_folder};

@@ -12,6 +12,7 @@
     reason = "helpers of tests are tests; clippy knows those in test functions only"
 )]
 
+mod cache;
 mod config;
 mod demo;
 mod environment;

@@ -22,6 +22,7 @@ fn help_begins_with_what_to_do() {
       status       Show what is cached, how long it lives, what it cost and what happened last
       forget       Remove a profile's token from the cache; it stays valid at the issuer
       revoke       Revoke a profile's token at the issuer, then forget it
+      cache        Hand the sealed token to another machine, through a place that others may read
       trust        Allow a daypass.toml to say where secrets go, as it is now
       sandbox      Run a local authorization server and API, with faults on demand
       demo         Show the whole story in half a minute, on this machine alone

@@ -24,6 +24,7 @@ pub(crate) const VERBS: &[&str] = &[
     "status",
     "forget",
     "revoke",
+    "cache",
     "trust",
     "sandbox",
     "demo",

@@ -35,6 +35,8 @@ impl Kind {
     /// The same without a token: a refusal, a throttle, or what is left of a forgotten one. It can
     /// be told without the key, so that nobody is told of a token that there is not.
     const TOKENLESS: Self = Self(2);
+    /// A token that leaves this machine, by itself.
+    pub(crate) const SHARED: Self = Self(3);
 
     fn of(self, record: &Record) -> Self {
         if self == Self::RECORD && record.token.is_none() { Self::TOKENLESS } else { self }

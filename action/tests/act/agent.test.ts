@@ -1,0 +1,169 @@
+// Whole jobs in mode agent and token.
+
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test, { after, before } from 'node:test'
+
+import { basic, forms } from '../../src/masks.ts'
+import { Bench } from './bench.ts'
+
+let bench: Bench
+before(async () => {
+  bench = new Bench()
+  await bench.sandbox()
+})
+after(() => bench.end())
+
+function leavesNothing(): void {
+  assert.deepEqual(bench.processes(), [])
+  for (const path of bench.files(bench.home).keys()) assert.ok(!path.includes('daypass-action'), path)
+}
+
+test('later steps get tokens and hold no secret; nothing shows it', async () => {
+  await bench.sandbox('--lifetime', '3s')
+  const seen = join(bench.root, 'seen')
+  const workflow = bench.job(`
+- uses: ./action
+  id: daypass
+  with: { ${bench.inputs()} }
+- name: a step
+  run: |
+    set -x
+    TOKEN=$(daypass token)
+    curl -sf -H "Authorization: Bearer $TOKEN" ${bench.url}/api/echo
+    daypass token --format curl | curl -sf --config - ${bench.url}/api/echo
+    daypass exec -- sh -xc 'curl -sf -H "Authorization: Bearer $ACCESS_TOKEN" ${bench.url}/api/echo'
+    printf %s "$TOKEN" > ${seen}.first
+    echo "in base64: $(printf 'x%s' "$TOKEN" | base64 -w0)"
+    env > ${seen}.env; cat /proc/$$/environ >> ${seen}.env
+    ps -eo args > ${seen}.ps
+    cp -r "$RUNNER_TEMP" ${seen}.files; cp -r "$(dirname "$GITHUB_ENV")" ${seen}.runner
+    sleep 4
+- name: a step after the token's end
+  run: |
+    set -x
+    TOKEN=$(daypass token)
+    curl -sf -H "Authorization: Bearer $TOKEN" ${bench.url}/api/echo
+    printf %s "$TOKEN" > ${seen}.second
+    daypass token --format header
+    daypass status
+    echo "the profile is \${{ steps.daypass.outputs.profile }}"`)
+  const { code, log } = await bench.run(workflow)
+  assert.equal(code, 0, log)
+  assert.match(log, /the profile is oauth2/)
+  assert.match(log, /token requests made \| saved/)
+  const tokens = ['first', 'second'].map(name => readFileSync(`${seen}.${name}`, 'utf8'))
+  assert.notEqual(tokens[0], tokens[1], 'the token was renewed')
+  assert.ok((await bench.tokenRequests()) <= 4)
+  const secrets = ['sandbox-secret', ...tokens].flatMap(forms).concat(basic('sandbox', 'sandbox-secret'))
+  const texts = new Map([['log', log], ...['env', 'ps'].map(name => [name, readFileSync(`${seen}.${name}`, 'latin1')] as const)])
+  for (const folder of ['files', 'runner']) for (const [path, text] of bench.files(`${seen}.${folder}`)) texts.set(path, text)
+  for (const [path, text] of bench.files(bench.home)) texts.set(path, text)
+  assert.ok(texts.size > 10)
+  for (const [where, text] of texts) {
+    // The event that the workflow came with is not ours.
+    for (const form of secrets) assert.ok(!text.includes(form), `${form} is in ${where}`)
+  }
+  leavesNothing()
+})
+
+test('two uses in one job join one agent', async () => {
+  await bench.sandbox()
+  const { code, log } = await bench.run(
+    bench.job(`
+- uses: ./action
+  with: { ${bench.inputs()} }
+- run: echo "$DAYPASS_AGENT" > ${bench.root}/one
+- uses: ./action
+  with: { ${bench.inputs({ profile: 'other', scopes: 'other:read' })} }
+- run: |
+    echo "$DAYPASS_AGENT" > ${bench.root}/two
+    test "$(daypass token)" != "$(daypass token other)"
+    test "$(daypass token)" = "$(daypass token oauth2)"`),
+  )
+  assert.equal(code, 0, log)
+  assert.equal(readFileSync(`${bench.root}/one`, 'utf8'), readFileSync(`${bench.root}/two`, 'utf8'))
+  assert.equal(await bench.tokenRequests(), 2)
+  leavesNothing()
+})
+
+test('a token in the environment, and as an output', async () => {
+  await bench.sandbox()
+  const { code, log } = await bench.run(
+    bench.job(`
+- uses: ./action
+  id: daypass
+  with: { ${bench.inputs({ mode: 'token', 'output-token': 'true' })} }
+- run: |
+    test -z "$DAYPASS_AGENT"
+    test "$ACCESS_TOKEN" = "$OUTPUT"
+    echo "it is $ACCESS_TOKEN"
+    curl -sf -H "Authorization: Bearer $ACCESS_TOKEN" ${bench.url}/api/echo
+  env: { OUTPUT: '\${{ steps.daypass.outputs.token }}' }`),
+  )
+  assert.equal(code, 0, log)
+  assert.match(log, /it is \*\*\*/)
+  leavesNothing()
+})
+
+test('a job that fails is cleaned up, and its token revoked', async () => {
+  await bench.sandbox()
+  const { code, log } = await bench.run(
+    bench.job(`
+- uses: ./action
+  with: { ${bench.inputs({ revoke: 'true', 'revocation-url': `${bench.url}/oauth/revoke` })} }
+- run: daypass token > ${bench.root}/token && exit 7`),
+  )
+  assert.notEqual(code, 0)
+  const token = readFileSync(`${bench.root}/token`, 'utf8').trim()
+  const answer = await fetch(`${bench.url}/api/echo`, { headers: { authorization: `Bearer ${token}` } })
+  assert.equal(answer.status, 401, log)
+  leavesNothing()
+})
+
+test('a job that is cancelled leaves nothing behind', async () => {
+  await bench.sandbox()
+  const { log } = await bench.run(
+    bench.job(`
+- uses: ./action
+  with: { ${bench.inputs()} }
+- run: |
+    echo "$DAYPASS_AGENT" > ${bench.root}/agent
+    echo "is running"
+    exec sleep 60`),
+    { when: [/\| is running/, act => void act.kill('SIGINT')] },
+  )
+  assert.match(log, /Post .\/action/)
+  const socket = readFileSync(`${bench.root}/agent`, 'utf8').trim().replace('unix:', '')
+  assert.ok(!existsSync(socket), log)
+  leavesNothing()
+})
+
+test('a wrong secret fails the step with the hint as an annotation', async () => {
+  await bench.sandbox()
+  const { code, log } = await bench.run(
+    bench.job(`
+- uses: ./action
+  with: { ${bench.inputs()} }
+- run: echo not reached`),
+    { secrets: { CLIENT_SECRET: 'wrong-secret' } },
+  )
+  assert.notEqual(code, 0)
+  assert.match(log, /::error title=daypass%3A issuer\.rejected::.*%0Ahint: /)
+  assert.doesNotMatch(log, /\| not reached/)
+  leavesNothing()
+})
+
+test('a pull request from a fork is told why it has no secret, and its files are not believed', async () => {
+  await bench.sandbox()
+  const payload = { pull_request: { head: { repo: { full_name: 'stranger/things' }, ref: 'x' }, base: { ref: 'main' } } }
+  const job = (inputs: string) => bench.job(`
+- uses: ./action
+  with: { ${inputs} }`)
+  const empty = await bench.run(job(bench.inputs()), { event: 'pull_request', payload, secrets: { CLIENT_SECRET: '' } })
+  assert.match(empty.log, /::error title=daypass%3A config\.secret_empty::.*pull requests from forks get no secrets/)
+  const file = await bench.run(job("config: daypass.toml, client-secret: '${{ secrets.CLIENT_SECRET }}'"), { event: 'pull_request', payload })
+  assert.match(file.log, /::error title=daypass%3A config\.untrusted::/)
+  assert.equal(await bench.tokenRequests(), 0)
+})

@@ -1,0 +1,115 @@
+// What scenarios do not reach: the forms of a secret, and that the documents, action.yml and the code name the same things.
+
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+
+import { parse } from 'yaml'
+
+import { signed } from '../src/cache/transfer.ts'
+import { distrust, fromFork } from '../src/event.ts'
+import { basic, forms } from '../src/masks.ts'
+import { KEYS, input } from '../src/profile.ts'
+import release from '../src/release.json' with { type: 'json' }
+import { span, summary } from '../src/summary.ts'
+
+const read = (path: string) => readFileSync(join(import.meta.dirname, '../..', path), 'utf8')
+const action = parse(read('action/action.yml')) as { inputs: Record<string, { description: string; default?: string }> }
+
+test('base64 of a longer text is masked wherever the secret starts', () => {
+  const secret = 'Wq8-zr2_Kd91LmXy+/'
+  for (let before = 0; before < 7; before += 1) {
+    for (let behind = 0; behind < 7; behind += 1) {
+      const text = Buffer.from('x'.repeat(before) + secret + 'y'.repeat(behind))
+      for (const encoding of ['base64', 'base64url', 'hex'] as const) {
+        const log = text.toString(encoding)
+        assert.ok(forms(secret).some(form => log.includes(form)), `${before} ${behind} ${encoding}`)
+      }
+    }
+  }
+})
+
+test('encoded forms are masked', () => {
+  const secret = 'p/ä "w"+rd%&~*'
+  for (const log of [
+    'p%2F%C3%A4%20%22w%22%2Brd%25%26~*',
+    'p%2f%c3%a4%20%22w%22%2brd%25%26~*',
+    new URLSearchParams({ secret }).toString(),
+    JSON.stringify({ secret }),
+    '"p\\/ä \\"w\\"+rd%&~*"',
+    '"p/\\u00e4 \\"w\\"+rd%&~*"',
+  ]) {
+    assert.ok(forms(secret).some(form => log.includes(form)), log)
+  }
+  for (const log of [Buffer.from(`id:${secret}`), Buffer.from('id:p%2F%C3%A4+%22w%22%2Brd%25%26%7E*')]) {
+    assert.ok(basic('id', secret).includes(log.toString('base64')), log.toString())
+  }
+  assert.ok(forms('abc').every(form => form.length >= 4), 'what is too short would mask half of every log')
+})
+
+test('every key of a profile is an input, and every input is documented with its default', () => {
+  const table = read('docs/config.md').split('## Keys of a profile')[1] ?? ''
+  const keys = [...table.matchAll(/^\| `([a-z_]+)` \|/gm)].map(([, key]) => key ?? '')
+  assert.ok(keys.length > 20)
+  // Where tokens are kept is the Action's own business.
+  const own = new Set([...Object.keys(KEYS), 'client_id', 'client_secret', 'store'])
+  assert.deepEqual(keys.filter(key => !own.has(key)), [])
+  for (const key of own) if (key !== 'store') assert.ok(input(key) in action.inputs, key)
+  for (const [name, { description, default: value }] of Object.entries(action.inputs)) {
+    assert.ok(value !== undefined || /Default: |Required/.test(description), name)
+  }
+})
+
+test('the inputs that the code reads are those of action.yml', () => {
+  const code = read('action/src/inputs.ts')
+  const named = [...code.matchAll(/read\('([a-z0-9-]+)'\)/g)].map(([, name]) => name ?? '')
+  const all = new Set([...named, 'client-secret', ...Object.keys(KEYS).map(input)])
+  assert.deepEqual([...all].sort(), Object.keys(action.inputs).sort())
+})
+
+test('the version is that of daypass', () => {
+  assert.equal(release.version, /^version = "(.*)"$/m.exec(read('Cargo.toml'))?.[1])
+})
+
+test('a fork is told from a branch', () => {
+  const event = (full_name: unknown, name = 'pull_request') => ({
+    name,
+    actor: 'a',
+    repository: 'acme/things',
+    payload: { pull_request: { head: { repo: full_name === null ? null : { full_name } } } },
+  })
+  assert.equal(fromFork(event('acme/things')), false)
+  assert.equal(fromFork(event('ACME/Things')), false)
+  assert.equal(fromFork(event('stranger/things')), true)
+  assert.equal(fromFork(event(null)), true)
+  assert.equal(fromFork({ ...event(''), payload: undefined }), true, 'what cannot be read is not believed')
+  assert.equal(fromFork({ ...event(''), name: 'push', payload: {} }), false)
+  assert.equal(distrust({ ...event(''), name: 'push', payload: {} }), undefined)
+  for (const name of ['pull_request_target', 'workflow_run', 'issue_comment', 'discussion_comment']) {
+    assert.notEqual(distrust({ ...event('acme/things'), name, payload: {} }), undefined, name)
+  }
+})
+
+test('a cache names https, or itself where it has none', () => {
+  const table: [string, unknown, boolean][] = [
+    ['https://a.example/', 'https://b.example/x', true],
+    ['https://a.example/', 'http://a.example/x', false],
+    ['http://127.0.0.1:1/', 'http://127.0.0.1:1/x', true],
+    ['http://127.0.0.1:1/', 'http://127.0.0.1:2/x', false],
+    ['http://127.0.0.1:1/', 'file:///etc/passwd', false],
+    ['http://127.0.0.1:1/', undefined, false],
+  ]
+  for (const [service, address, may] of table) {
+    const ask = () => signed(service, address)
+    if (may) assert.equal(ask(), address)
+    else assert.throws(ask, `${service} ${address}`)
+  }
+})
+
+test('a summary shows what is left as a bar, and no markup of others', () => {
+  const token = { fingerprint: '#1', expiresAt: '', left: 1800, lifetime: 3600 }
+  const text = summary({ profile: 'a|b', place: '<img src=x>', token, made: 1, saved: 2 })
+  assert.match(text, /\| a&#124;b \| &#60;img src=x&#62; \| `█{10}░{10}` 30m left of 1h \| 1 \| 2 \|/)
+  assert.deepEqual([0, 59, 60, 3599, 3600, 5400].map(span), ['0s', '59s', '1m', '59m', '1h', '1h 30m'])
+})
