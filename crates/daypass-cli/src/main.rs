@@ -9,6 +9,7 @@ mod context;
 mod emit;
 mod format;
 mod hit;
+mod limits;
 mod mask;
 mod report;
 mod scrub;
@@ -21,6 +22,7 @@ use daypass::Env;
 #[expect(clippy::disallowed_methods, reason = "the one place where the environment is captured")]
 fn main() -> ExitCode {
     harden();
+    limits::hold_back();
     let env = Env::from_os(std::env::vars_os());
     let args: Vec<_> = std::env::args_os().skip(1).collect();
     if let Some(code) = hit::try_serve(&args, &env) {

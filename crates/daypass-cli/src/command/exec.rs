@@ -11,7 +11,7 @@ use daypass::{Clock, Code, Error, Granted, Opened, SystemClock, Timestamp, print
 use super::{block_on, refuse_agent, token};
 use crate::cli::{Exec, Failure};
 use crate::context::Context;
-use crate::{emit, report, scrub};
+use crate::{emit, limits, report, scrub};
 
 /// Tells a `daypass` within the command which variables have its tokens.
 pub(crate) const INSIDE: &str = "DAYPASS_EXEC";
@@ -39,8 +39,7 @@ pub(crate) fn run(context: &Context, args: &Exec) -> Result<ExitCode, Failure> {
     }
     let given: Vec<_> = passes.iter().map(|pass| pass.variable.as_str()).collect();
     command.env(INSIDE, given.join(" "));
-    // A signal that somebody blocked here would never reach the command. The kernel takes any mask.
-    let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
+    limits::release();
     // On success nothing of this process stays, and nothing below is reached.
     let error = command.exec();
     Err(cannot_run(program, &error))

@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime};
 
 use daypass_sandbox::{Endpoint, Fault};
 
+use rustix::process::Signal;
+
 use crate::kernel::wait_until;
 use crate::world::{BINARY, World, names, said, soak, token_of};
 
@@ -359,6 +361,42 @@ fn a_token_in_a_full_folder_is_still_a_hit() {
     shell("head -c 65536 /dev/zero > \"$1/filling\" 2>&1; true", &[&world.cache()]);
     let output = world.run("ci", &["token"]);
     assert_eq!((token_of(&output), said(&output)), (token, String::new()));
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_costs_a_warning_and_no_token() {
+    let limited = |world: &World, script: &str| {
+        let mut command = Command::new("sh");
+        world.dress(&mut command, "ci").args(["-c", &format!("ulimit -f 0; exec {script}")]);
+        command.arg(BINARY).output().unwrap()
+    };
+    let cold = world();
+    for asked in 1..3 {
+        let output = limited(&cold, "\"$0\" token");
+        assert!(cold.live(&token_of(&output)).is_some());
+        assert_eq!(cold.sandbox.token_requests(), asked);
+        assert_eq!(said(&output).lines().count(), 1, "{}", said(&output));
+    }
+    let output = limited(&cold, "\"$0\" token --out file");
+    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+    assert!(said(&output).contains("file cannot be written: file too large"), "{}", said(&output));
+    // The command starts without what was held back, and with the usual meaning of the signal.
+    let script = "\"$0\" exec -- grep -E '^(SigPnd|ShdPnd|SigBlk|SigIgn)' /proc/self/status";
+    let output = limited(&cold, script);
+    let state = String::from_utf8(output.stdout).unwrap();
+    let signals = |name: &str| {
+        let line = state.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
+        u64::from_str_radix(line.unwrap(), 16).unwrap()
+    };
+    let file_size = 1 << (Signal::XFSZ.as_raw() - 1);
+    assert_eq!(["SigPnd", "ShdPnd", "SigBlk"].map(signals), [0; 3], "{state}");
+    assert_eq!(signals("SigIgn") & file_size, 0, "{state}");
+
+    let warm = world();
+    let token = warm.token("ci");
+    let output = limited(&warm, "\"$0\" token");
+    assert_eq!((token_of(&output), said(&output)), (token, String::new()));
+    assert_eq!(warm.sandbox.token_requests(), 1);
 }
 
 #[test]
