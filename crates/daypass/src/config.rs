@@ -51,7 +51,7 @@ pub use secret::{NotText, SecretText};
 pub use select::profile_names;
 pub use trust::{FileFacts, MAX_FOUND_FILE, Origin};
 pub use trust_list::TrustList;
-pub use value::{External, Value};
+pub use value::{External, Keep, Value};
 
 use crate::Error;
 use schema::Schema;

@@ -43,7 +43,7 @@ pub use agent::{
 pub use client::{ASSUME_TTL, ClientAuthMethod, Dialect, Revocation};
 pub use clock::{Clock, SystemClock, Ticks, Timestamp};
 pub use config::{
-    ConfigFile, Env, External, FileFacts, InvalidDuration, MAX_FOUND_FILE, NotText, Origin,
+    ConfigFile, Env, External, FileFacts, InvalidDuration, Keep, MAX_FOUND_FILE, NotText, Origin,
     Profile, SecretText, TrustList, Value, parse_duration, profile_names, resolve, trust_id,
 };
 pub use effects::Effects;

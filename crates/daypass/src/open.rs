@@ -135,11 +135,12 @@ impl Opening<'_> {
         let mut warnings = Vec::new();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let sealer = Sealer::new(keys.sealing_key().map_err(Error::internal)?);
+        let said = profile.store.as_ref();
         let in_memory = || Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        let (place, store): (_, Arc<dyn TokenStore>) = match place::choose(self.env) {
+        let (place, store): (_, Arc<dyn TokenStore>) = match place::choose(self.env, said) {
             StorePlace::Named(path) => {
                 let store = FileStore::open(&path, Arc::clone(&clock), sealer)
-                    .map_err(|error| place::unusable(&path, &error))?;
+                    .map_err(|error| place::unusable(&path, said, &error))?;
                 (StorePlace::Named(path), Arc::new(store))
             }
             StorePlace::Default(path) => match FileStore::open(&path, Arc::clone(&clock), sealer) {
@@ -150,7 +151,9 @@ impl Opening<'_> {
                 }
             },
             StorePlace::Memory => {
-                warnings.push(place::homeless());
+                if said.is_none() {
+                    warnings.push(place::homeless());
+                }
                 (StorePlace::Memory, in_memory())
             }
         };
@@ -171,9 +174,8 @@ impl Opening<'_> {
     /// The error for a missing secret, when something is cached that it would open.
     fn cached_without_key(&self, profile: &Profile, client_id: &str, error: Error) -> Error {
         let missing = matches!(error.code(), Code::ConfigSecretMissing | Code::ConfigSecretEmpty);
-        let (StorePlace::Named(path) | StorePlace::Default(path)) = place::choose(self.env) else {
-            return error;
-        };
+        let place = place::choose(self.env, profile.store.as_ref());
+        let (StorePlace::Named(path) | StorePlace::Default(path)) = place else { return error };
         let family = crate::request::client_family(&profile.endpoint, client_id);
         if !missing || !crate::store::has_family(&path, family) {
             return error;

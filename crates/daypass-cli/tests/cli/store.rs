@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use crate::config::profile;
 use crate::world::{Cli, mode};
 
 #[test]
@@ -132,4 +133,31 @@ fn on_ci_the_job_s_own_folder_is_used() {
     cli.set("CI", "true");
     cli.run(&["token"]).ok();
     assert!(folder.join("daypass").exists());
+}
+
+#[test]
+fn a_profile_may_say_where_its_tokens_are_kept() {
+    let mut cli = Cli::bare();
+    let elsewhere = cli.path("elsewhere");
+    cli.set("THE_SECRET", "sandbox-secret").set("DAYPASS_CACHE_DIR", &elsewhere);
+    let text = profile(&cli, "kept", "{ env = \"THE_SECRET\" }")
+        + "store = \"own\"\n"
+        + &profile(&cli, "unkept", "{ env = \"THE_SECRET\" }")
+        + "store = \"memory\"\n";
+    cli.write_yours(&text);
+    let token = |name: &str| cli.run(&["token", name]).quiet().stdout;
+    assert_eq!(token("kept"), token("kept"));
+    assert_eq!(cli.asked(), 1);
+    assert!(cli.path("config/daypass/own").is_dir() && !elsewhere.exists());
+    assert_ne!(token("unkept"), token("unkept"), "each process asks for its own");
+    assert_eq!(cli.asked(), 3);
+    assert!(!elsewhere.exists());
+    let own = cli.path("config/daypass/own");
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o750)).unwrap();
+    let told = cli.run(&["token", "kept"]).fails(5);
+    assert!(told.starts_with("error[store.unsafe]: `store` [ROOT]/config/daypass/own "), "{told}");
+    cli.unset("THE_SECRET");
+    let told = cli.run(&["token", "kept"]).fails(5);
+    assert!(told.starts_with("error[store.no_key]"), "{told}");
+    cli.run(&["token", "unkept"]).fails(2);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::value::Value;
+use super::value::{Keep, Value};
 use crate::{
     ClientAuthMethod, CredentialId, Dialect, Endpoint, Preset, Region, Revocation, ScopeSet,
     TokenRequest, address, crypto,
@@ -56,8 +56,8 @@ pub struct Profile {
     pub api_ca_file: Option<PathBuf>,
     /// The proxy to use, in place of what the environment says.
     pub proxy: Option<String>,
-    /// The store, as typed.
-    pub store: Option<String>,
+    /// Where its tokens are kept, in place of what the environment says.
+    pub store: Option<Keep>,
     pub(super) preset: Preset,
     /// `hosts`, `api_url` and `revocation_url` as typed.
     pub(super) hosts: Option<Vec<String>>,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::check::{self, Wrong};
 use super::typed::{Document, Entry, Table};
-use super::value::Value;
+use super::value::{Keep, Value};
 use crate::printable::named;
 use crate::{ClientAuthMethod, Code, Error, Preset, ScopeSet};
 
@@ -74,7 +74,7 @@ pub(crate) struct Section {
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) api_ca_file: Option<PathBuf>,
     pub(crate) proxy: Option<String>,
-    pub(crate) store: Option<String>,
+    pub(crate) store: Option<Keep>,
 }
 
 impl Schema {
@@ -173,7 +173,7 @@ impl Section {
             "proxy" => {
                 self.proxy = entry.checked(|typed| check::proxy(typed).map(|_| typed)).map(own)?;
             }
-            "store" => self.store = text()?,
+            "store" => self.store = Some(keep(entry)?),
             // `read` gives only keys of `KEYS`; a test goes through them all.
             _ => return Err(Error::internal("a key of a profile without a meaning")),
         }
@@ -252,6 +252,17 @@ fn params(entry: Entry<'_, '_>) -> Result<BTreeMap<String, String>, Error> {
     let params = entry.text_table()?;
     let names = params.keys().try_for_each(|name| check::param_name(name));
     names.map_err(|wrong| entry.wrong(wrong)).map(|()| params)
+}
+
+fn keep(entry: Entry<'_, '_>) -> Result<Keep, Error> {
+    match entry.text()? {
+        "memory" => Ok(Keep::Memory),
+        typed if typed.contains("://") => Err(entry
+            .wrong(Wrong::new("there is no store of this kind yet").with_hint(
+                "a folder that only you can use, or \"memory\" to keep nothing at rest",
+            ))),
+        _ => entry.path().map(Keep::Folder),
+    }
 }
 
 fn lifetime(entry: Entry<'_, '_>) -> Result<Duration, Error> {

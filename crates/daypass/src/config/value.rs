@@ -29,6 +29,16 @@ pub enum External<'a> {
     Command(&'a [String]),
 }
 
+/// Where a profile says that its tokens are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Keep {
+    /// In the memory of each process, and nowhere else.
+    Memory,
+    /// In this folder.
+    Folder(PathBuf),
+}
+
 impl Value {
     /// Returns the variable that holds the text.
     pub fn variable(&self) -> Option<&str> {

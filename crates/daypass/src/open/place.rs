@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::store::StoreError;
-use crate::{Code, Env, Error, printable};
+use crate::{Code, Env, Error, Keep, printable};
 
 /// Where tokens are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StorePlace {
-    /// The folder that `DAYPASS_CACHE_DIR` names.
+    /// The folder that the profile's `store` or `DAYPASS_CACHE_DIR` names.
     Named(PathBuf),
     /// The runner's temporary folder on CI, else the user's cache folder.
     Default(PathBuf),
@@ -23,7 +23,13 @@ const NAMED: &str = "DAYPASS_CACHE_DIR";
 /// Variables by which CI systems tell a folder that lives as long as the job.
 const JOB_FOLDERS: &[&str] = &["RUNNER_TEMP", "AGENT_TEMPDIRECTORY", "WORKSPACE_TMP"];
 
-pub(super) fn choose(env: &Env) -> StorePlace {
+/// `said` is what the profile itself says.
+pub(super) fn choose(env: &Env, said: Option<&Keep>) -> StorePlace {
+    match said {
+        Some(Keep::Memory) => return StorePlace::Memory,
+        Some(Keep::Folder(folder)) => return StorePlace::Named(folder.clone()),
+        None => {}
+    }
     if let Some(named) = absolute(env, NAMED) {
         return StorePlace::Named(named);
     }
@@ -55,13 +61,14 @@ pub(super) fn check(env: &Env) -> Result<(), Error> {
 }
 
 /// A folder that was asked for by name cannot be used.
-pub(super) fn unusable(path: &Path, error: &StoreError) -> Error {
+pub(super) fn unusable(path: &Path, said: Option<&Keep>, error: &StoreError) -> Error {
     let code = match error {
         StoreError::Unsafe(_) => Code::StoreUnsafe,
         _ => Code::StoreFailed,
     };
     let path = printable(&path.to_string_lossy());
-    Error::new(code, format!("DAYPASS_CACHE_DIR {path} cannot be used: {error}"))
+    let by = if said.is_some() { "`store`" } else { NAMED };
+    Error::new(code, format!("{by} {path} cannot be used: {error}"))
         .with_hint("name a folder that only you can read and write, such as one under $HOME")
 }
 
@@ -82,7 +89,7 @@ mod tests {
     use super::*;
 
     fn chosen(pairs: &[(&str, &str)]) -> StorePlace {
-        choose(&Env::from_pairs(pairs.iter().copied()))
+        choose(&Env::from_pairs(pairs.iter().copied()), None)
     }
 
     #[test]
@@ -99,5 +106,9 @@ mod tests {
         assert_eq!(chosen(&named), StorePlace::Named("/d".into()));
         assert_eq!(chosen(&[]), StorePlace::Memory);
         assert_eq!(chosen(&[("HOME", "relative")]), StorePlace::Memory);
+        let env = Env::from_pairs(named);
+        assert_eq!(choose(&env, Some(&Keep::Memory)), StorePlace::Memory);
+        let own = Keep::Folder("/own".into());
+        assert_eq!(choose(&env, Some(&own)), StorePlace::Named("/own".into()));
     }
 }

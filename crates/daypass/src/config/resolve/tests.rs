@@ -375,7 +375,7 @@ fn values_of_a_profile_are_passed_on() {
     assert_eq!(profile.ca_file.as_deref(), Some("/ca".as_ref()));
     assert_eq!(profile.api_ca_file.as_deref(), Some("/api-ca".as_ref()));
     assert_eq!(profile.proxy.as_deref(), Some("http://proxy.example:3128"));
-    assert_eq!(profile.store.as_deref(), Some("memory"));
+    assert_eq!(profile.store, Some(crate::Keep::Memory));
     assert_eq!(profile.token_hosts, ["t.example"]);
     assert_eq!(profile.hosts(), ["api.example"]);
 }

@@ -63,6 +63,7 @@ fn every_key_has_a_meaning() {
         "params" => "{ tenant = \"42\" }",
         "hosts" | "token_hosts" => "[\"api.example.com\"]",
         "min_ttl" | "max_ttl" | "assume_ttl" => "600",
+        "store" => "\"memory\"",
         _ => "\"https://x.example.com/\"",
     };
     for key in KEYS {
@@ -128,6 +129,18 @@ fn credentials_are_read_four_ways() {
       hint: client_secret = { env = "NAME_OF_A_VARIABLE" }
     "#);
     insta::assert_snapshot!(refused("client_secret = \"\""), @"error[config.secret_empty]: ~/.config/daypass/daypass.toml:2:17: `client_secret`: must not be empty");
+}
+
+#[test]
+fn tokens_are_kept_in_a_folder_or_in_memory() {
+    assert_eq!(section("store = \"memory\"").store, Some(Keep::Memory));
+    let folder = |path: &str| Some(Keep::Folder(path.into()));
+    assert_eq!(section("store = \"/var/lib/x\"").store, folder("/var/lib/x"));
+    assert_eq!(section("store = \"./memory\"").store, folder("~/.config/daypass/./memory"));
+    insta::assert_snapshot!(refused("store = \"redis://user:sentinel@h/0\""), @r#"
+    error[config.invalid]: ~/.config/daypass/daypass.toml:2:9: `store`: there is no store of this kind yet
+      hint: a folder that only you can use, or "memory" to keep nothing at rest
+    "#);
 }
 
 #[test]
