@@ -1,10 +1,12 @@
 //! Handing out tokens: the slot in memory, one flight per key, freshness and rejection.
 
+mod amend;
 mod attempt;
 mod cached;
 mod damping;
 mod decide;
 mod flight;
+mod inner;
 mod judge;
 mod report;
 mod slot;

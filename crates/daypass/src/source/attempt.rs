@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::MinTtl;
-use super::cached::{EARLY_REFRESH, Inner};
+use super::cached::EARLY_REFRESH;
 use super::damping;
 use super::flight::{LEASE, Mission};
+use super::inner::Inner;
 use super::judge::{BARE_REFUSAL, REFUSAL};
 use super::throttle::{self, Gate};
 use crate::issuer::{IssuerError, IssuerErrorClass, Next, next_attempt};

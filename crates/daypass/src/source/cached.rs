@@ -8,26 +8,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
-use super::damping;
 use super::flight::{self, Flight, Flights, Landing, Mission};
+use super::inner::Inner;
 use super::judge::{Ask, Concern, Moment, Verdict, judge};
 use super::report::Labels;
-use super::slot::{Held, Slot};
+use super::slot::Slot;
 use super::unkept::Unkept;
 use super::{Fresh, MinTtl, TokenSource, Want};
 use crate::issuer::Issuer;
-use crate::store::{EventKind, Lease, Peek, Record, StoreError, TokenStore};
-use crate::{
-    AccessToken, CacheKey, Code, Effects, Error, Fingerprint, Granted, Reason, Source, Timestamp,
-    Token, TokenRequest,
-};
+use crate::store::{Peek, Record, StoreError, TokenStore};
+use crate::{AccessToken, CacheKey, Effects, Error, Granted, Source, Timestamp, TokenRequest};
 
 /// How long a one-shot process waits for an early refresh before it hands out what it has.
 pub(super) const EARLY_REFRESH: Duration = Duration::from_secs(2);
 /// How long a background refresh may take in all.
 const BACKGROUND: Duration = Duration::from_secs(60);
-/// How long to wait for the lease when a record is to be marked or forgotten.
-const MARKING: Duration = Duration::from_secs(5);
 
 /// Whether the process stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,23 +54,6 @@ pub struct CachedParts {
 #[derive(Clone)]
 pub struct Cached {
     pub(super) inner: Arc<Inner>,
-}
-
-pub(super) struct Inner {
-    pub(super) key: CacheKey,
-    pub(super) throttle_key: CacheKey,
-    pub(super) store: Arc<dyn TokenStore>,
-    pub(super) issuer: Arc<dyn Issuer>,
-    pub(super) effects: Effects,
-    pub(super) labels: Labels,
-    pub(super) slot: Slot,
-    pub(super) unkept: Unkept,
-    pub(super) unkept_throttle: Unkept,
-    style: Style,
-    began: Timestamp,
-    jitter: f64,
-    flights: Flights,
-    store_failures: AtomicU64,
 }
 
 impl fmt::Debug for Cached {
@@ -123,78 +101,6 @@ impl Cached {
     /// [`StoreError`] when the store can't be used.
     pub async fn record(&self) -> Result<Option<Record>, StoreError> {
         self.inner.store.load(&self.inner.key).await
-    }
-
-    /// Forgets the token, here and in the store. Refusals and pauses are forgotten with it;
-    /// counts and events stay. Returns the token that was forgotten.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the store can't be used or somebody keeps the lease.
-    pub async fn forget(&self) -> Result<Option<Token>, StoreError> {
-        self.inner.slot.clear();
-        self.inner.unkept.clear();
-        let now = self.inner.effects.clock.now();
-        let mut forgotten = None;
-        self.inner
-            .amend(|record| {
-                forgotten = record.token.take();
-                record.reason = None;
-                record.refusal = None;
-                record.rejected = None;
-                record.retry = None;
-                if forgotten.is_some() {
-                    record.note(now, EventKind::Forgotten);
-                }
-                true
-            })
-            .await?;
-        Ok(forgotten)
-    }
-
-    /// Revokes the token at the issuer and forgets it. Returns whether there was one.
-    ///
-    /// # Errors
-    ///
-    /// `issuer.cannot_revoke`, `issuer.rejected`, `issuer.unavailable`: the token is still
-    /// cached then. `store.failed` when it is revoked but could not be forgotten.
-    pub async fn revoke(&self, timeout: Duration) -> Result<bool, Error> {
-        let inner = &self.inner;
-        let store_failed = |error: StoreError| {
-            Error::new(Code::StoreFailed, format!("the cache cannot be used: {error}"))
-        };
-        let record = inner.store.load(&inner.key).await.map_err(store_failed)?;
-        let cached = record.and_then(|record| record.token).or_else(|| inner.slot.token());
-        let Some(token) = cached.filter(|token| !inner.remaining(token).is_zero()) else {
-            return Ok(false);
-        };
-        let revoked = inner.issuer.revoke(&token, timeout).await;
-        revoked.map_err(|error| {
-            let error = inner.labels.issuer_error(inner.issuer.host(), &error);
-            match error.code() {
-                Code::IssuerUnavailable => error.with_hint(
-                    "the token is still cached and valid; check the network and the issuer, then \
-                     try again",
-                ),
-                _ => error,
-            }
-        })?;
-        inner.slot.clear();
-        inner.unkept.clear();
-        let now = inner.effects.clock.now();
-        inner
-            .amend(|record| {
-                let fingerprint = token.fingerprint();
-                if record.token.as_ref().is_some_and(|t| t.fingerprint() == fingerprint) {
-                    record.token = None;
-                    record.reason = None;
-                }
-                record.note(now, EventKind::Revoked(fingerprint));
-                true
-            })
-            .await
-            .map_err(store_failed)?;
-        Ok(true)
     }
 
     /// Returns how often the store failed and was passed by.
@@ -346,26 +252,7 @@ impl TokenSource for Cached {
     }
 
     async fn reject(&self, token: &AccessToken) -> Result<(), Error> {
-        let inner = &self.inner;
-        let fingerprint = token.fingerprint();
-        inner.slot.refuse(fingerprint);
-        let now = inner.effects.clock.now();
-        let mark = |record: &mut Record| {
-            let sent_at = record.token.as_ref().map_or(now, Token::sent_at);
-            record.rejected = Some(damping::mark(record.rejected, fingerprint, sent_at, now));
-            record.note(now, EventKind::Rejected(fingerprint));
-            true
-        };
-        let unmarked = |record: &Record| is_cached_unmarked(record, fingerprint);
-        if let Err(error) = inner.amend_while(unmarked, mark).await {
-            inner.store_failed(&error);
-            let stored = inner.store.load(&inner.key).await.ok().flatten();
-            let mut record = inner.unkept.over(stored.unwrap_or_else(|| inner.remembered()));
-            if unmarked(&record) {
-                mark(&mut record);
-                inner.unkept.keep(record);
-            }
-        }
+        self.inner.reject(token.fingerprint()).await;
         Ok(())
     }
 }
@@ -375,91 +262,4 @@ impl TokenSource for Cached {
 fn ahead_of(deadline: Instant, patience: Duration) -> Instant {
     let margin = (patience / 10).min(Duration::from_millis(250));
     deadline.checked_sub(margin).unwrap_or(deadline)
-}
-
-fn is_cached_unmarked(record: &Record, fingerprint: Fingerprint) -> bool {
-    record.token.as_ref().is_some_and(|token| token.fingerprint() == fingerprint)
-        && record.rejected.is_none_or(|mark| mark.fingerprint != fingerprint)
-}
-
-impl Inner {
-    pub(super) fn moment(&self) -> Moment {
-        let known = self.slot.held().map(|held| held.known(self.effects.clock.ticks()));
-        let now = self.effects.clock.now();
-        Moment { now, began: self.began, jitter: self.jitter, known }
-    }
-
-    /// Returns how long a token still lives.
-    pub(super) fn remaining(&self, token: &Token) -> Duration {
-        self.moment().remaining(token)
-    }
-
-    /// Puts a record's token into the slot and hands it out.
-    pub(super) fn grant(&self, record: &Record, source: Source) -> Option<Granted> {
-        let token = record.token.clone()?;
-        let reason = record.reason.unwrap_or(Reason::Cold);
-        let now = self.effects.clock.now();
-        let pause = record
-            .retry
-            .map_or(Duration::ZERO, |retry| super::judge::ahead(now, retry.at, damping::MAX_PAUSE));
-        let pause_ends = self.effects.clock.ticks().saturating_add(pause);
-        let ends = self.effects.clock.ticks().saturating_add(self.remaining(&token));
-        let held = Held::new(&token, reason, ends, self.jitter, pause_ends);
-        self.slot.put(Arc::new(held));
-        Some(Granted { token, source, reason })
-    }
-
-    /// The token in memory as a record, for when the store can't be read.
-    pub(super) fn remembered(&self) -> Record {
-        let held = self.slot.held();
-        Record {
-            token: held.as_ref().map(|held| held.granted(Source::Memory).token),
-            reason: held.map(|held| held.granted(Source::Memory).reason),
-            ..Record::default()
-        }
-    }
-
-    /// Notes that the store was passed by.
-    pub(super) fn store_failed(&self, error: &StoreError) {
-        if self.store_failures.fetch_add(1, Ordering::Relaxed) == 0 {
-            tracing::warn!("the cache cannot be used and is passed by: {error}");
-        }
-    }
-
-    /// Changes the record under a lease.
-    async fn amend(&self, change: impl FnOnce(&mut Record) -> bool) -> Result<(), StoreError> {
-        self.amend_while(|_| true, change).await
-    }
-
-    /// Changes the record under a lease, waiting for it as long as `needed` holds.
-    async fn amend_while(
-        &self,
-        needed: impl Fn(&Record) -> bool,
-        change: impl FnOnce(&mut Record) -> bool,
-    ) -> Result<(), StoreError> {
-        let deadline = Instant::now() + MARKING;
-        loop {
-            let record = self.store.load(&self.key).await?.unwrap_or_default();
-            if !needed(&self.unkept.over(record.clone())) {
-                return Ok(());
-            }
-            if let Some(lease) = self.store.claim(&self.key, MARKING).await? {
-                return amend_leased(lease, needed, change).await;
-            }
-            let waiting = timeout_at(deadline, self.store.changed(&self.key, record.fence));
-            if waiting.await.is_err() {
-                return Err(StoreError::Failed("somebody else keeps the record".into()));
-            }
-        }
-    }
-}
-
-async fn amend_leased(
-    lease: Box<dyn Lease>,
-    needed: impl Fn(&Record) -> bool,
-    change: impl FnOnce(&mut Record) -> bool,
-) -> Result<(), StoreError> {
-    let mut record = lease.record().cloned().unwrap_or_default();
-    let changed = needed(&record) && change(&mut record);
-    lease.finish(changed.then_some(record)).await
 }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{self, Attempted};
-use super::cached::Inner;
+use super::inner::Inner;
 use super::judge::{Ask, Concern, Moment, Verdict, judge};
 use crate::store::Record;
 use crate::{Error, Granted, Reason, Source, Timestamp};

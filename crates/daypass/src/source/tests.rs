@@ -40,6 +40,7 @@ struct FakeIssuer {
     asked: AtomicU64,
     under_way: AtomicUsize,
     most_at_once: AtomicUsize,
+    revoked: AtomicUsize,
 }
 
 impl FakeIssuer {
@@ -97,6 +98,7 @@ impl Issuer for FakeIssuer {
     }
 
     async fn revoke(&self, _: &Token, _: Duration) -> Result<(), IssuerError> {
+        self.revoked.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 
@@ -136,6 +138,7 @@ impl World {
             asked: AtomicU64::new(0),
             under_way: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
+            revoked: AtomicUsize::new(0),
         });
         Self { clock, issuer, store }
     }
@@ -743,6 +746,23 @@ async fn a_store_that_fails_is_passed_by() {
         sleep(Duration::from_millis(500)).await;
     }
     assert_eq!(world.issuer.asked(), 3, "a failed early refresh is damped without a store too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_in_memory_is_revoked_without_a_store_too_and_the_failure_is_told() {
+    let clock = Arc::new(TestClock::new());
+    let world = World::with_store(Arc::new(Broken), clock);
+    let source = world.service();
+    let told = async || {
+        let error = source.revoke(s(5)).await.unwrap_err();
+        (error.code(), error.hint().is_some())
+    };
+    assert_eq!(told().await, (Code::StoreFailed, true));
+    assert_eq!(world.issuer.revoked.load(Ordering::SeqCst), 0);
+    source.token(Want::default()).await.unwrap();
+    assert_eq!(told().await, (Code::StoreFailed, true));
+    assert_eq!(world.issuer.revoked.load(Ordering::SeqCst), 1);
+    assert_eq!(text(&source.token(Want::default()).await.unwrap()), "token-2");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{Held, wait};
-use super::cached::Inner;
 use super::flight::LEASE;
+use super::inner::Inner;
 use super::judge::{MAX_THROTTLE, ahead};
 use crate::store::{Fence, Lease, Record};
 
