@@ -590,10 +590,12 @@ fn a_waiting_process_shows_nothing_and_leaves_no_core() {
     let spy = Spy::new();
     spy.world.sandbox.stand(Endpoint::Token, Fault::Stall);
     let start = |script: &str| {
-        let mut command = Command::new("sh");
+        // Whoever runs the tests in the background of a shell has it ignore SIGQUIT.
+        let mut command = Command::new("env");
         spy.world.dress(&mut command, ID);
         spy.tell(&mut command);
-        command.args(["-c", &format!("ulimit -c unlimited; {script}"), BINARY]).spawn().unwrap()
+        let script = format!("ulimit -c unlimited; {script}");
+        command.args(["--default-signal=QUIT", "sh", "-c", &script, BINARY]).spawn().unwrap()
     };
     let ends_by = |mut child: std::process::Child, by: Signal| {
         let pid = child.id();
