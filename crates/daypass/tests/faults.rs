@@ -14,7 +14,8 @@ use daypass_sandbox::{
 use http::StatusCode;
 use tokio::time::{Instant, advance, sleep};
 
-use crate::world::{Log, SECRET, World, get, s, text};
+use crate::log::Log;
+use crate::world::{SECRET, World, get, s, text};
 
 fn oauth_error(error: &str) -> Fault {
     Fault::OauthError { error: error.into(), description: None, status: None }

@@ -17,7 +17,8 @@ use daypass::{
 use daypass_sandbox::{Client, Endpoint, ExpiresIn, Fault, Sandbox};
 use tokio::time::{Instant, advance, sleep};
 
-use crate::world::{Log, SECRET, World, get, s, text};
+use crate::log::Log;
+use crate::world::{SECRET, World, get, s, text};
 
 /// A world whose processes share a folder, each with a store of its own.
 struct Folder {

@@ -14,6 +14,7 @@
 mod faults;
 mod layers;
 mod lifecycle;
+mod log;
 mod real;
 mod store_limits;
 mod store_torture;

@@ -12,7 +12,8 @@ use daypass::{
 use http::{Request, StatusCode};
 
 use self::servers::{Machine, Server, plain_http, wait};
-use crate::world::{Log, s, text};
+use crate::log::Log;
+use crate::world::{s, text};
 
 const SOON: Want = Want { min_ttl: MinTtl::TOKEN, timeout: s(10), force: false };
 const RESERVED: &str = "p%40ss:w+rd/& ?=~\"";

@@ -2,7 +2,6 @@
 //!
 //! One clock moves both. The client's wall clock and the issuer's can each be set apart from it.
 
-use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -18,8 +17,6 @@ use daypass::{
 use daypass_sandbox::{Ending, Fault, Reply, Sandbox, SandboxBuilder};
 use http::{Request, Response, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
-use tracing::field::{Field, Visit};
-use tracing::{Metadata, Subscriber, span};
 
 pub(crate) const TOKEN_URL: &str = "https://auth.example.com/oauth/token";
 pub(crate) const SECRET: &str = "sandbox-secret";
@@ -240,57 +237,4 @@ pub(crate) async fn get(source: &Cached) -> Result<Granted, Error> {
 
 pub(crate) fn text(granted: &Granted) -> String {
     granted.token.access_token().secret().to_owned()
-}
-
-/// Keeps each event of the library as one line. Set it as the default of the test's thread.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    /// Starts to listen; dropping the guard ends it.
-    pub(crate) fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let guard = tracing::subscriber::set_default(log.clone());
-        (log, guard)
-    }
-
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-
-    pub(crate) fn has(&self, part: &str) -> bool {
-        self.lines().iter().any(|line| line.contains(part))
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("daypass")
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        let mut line = Line(event.metadata().level().to_string());
-        event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        write!(self.0, " {field}={value:?}").unwrap();
-    }
 }

@@ -1,16 +1,17 @@
 //! Effects for tests: scripted answers, a record of what was sent, a clock of one second a look.
 
+#[path = "../../tests/log.rs"]
+mod log;
+
 use std::collections::VecDeque;
-use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use tracing::field::{Field, Visit};
-use tracing::{Metadata, Subscriber, span};
 
+pub(super) use self::log::Log;
 use crate::{Clock, Effects, HttpClient, HttpError, Ticks, Timestamp};
 
 /// A secret that no message may show.
@@ -70,46 +71,4 @@ pub(super) fn effects() -> (Arc<Script>, Effects) {
     let http = Arc::clone(&script) as _;
     let clock = Arc::new(Looks(AtomicI64::new(1000)));
     (script, Effects { clock, http, jitter: || 0.5 })
-}
-
-/// Keeps each event as one text: its fields in order.
-#[derive(Clone, Default)]
-pub(super) struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    pub(super) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("daypass")
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        let mut line = Line(event.metadata().level().to_string());
-        event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        write!(self.0, " {field}={value:?}").unwrap();
-    }
 }
