@@ -511,19 +511,33 @@ function oneOf(name2, text, choices) {
 // src/job.ts
 var import_promises4 = require("node:fs/promises");
 var import_node_path2 = require("node:path");
-async function openFolder(env) {
+var AGENT = "agent";
+async function openJob(env) {
   const parent = variable(env, "RUNNER_TEMP");
   if (parent === void 0) throw new Problem("action.no_runner", "RUNNER_TEMP is not set", "this runs in a step of GitHub Actions only");
   const folder = (0, import_node_path2.join)(parent, "daypass-action");
-  await (0, import_promises4.mkdir)(folder, { mode: 448 }).catch((error) => {
-    if (error.code !== "EEXIST") throw new Problem("action.no_folder", `${printable(folder)} cannot be made: ${error.code}`);
-  });
-  const found = await (0, import_promises4.lstat)(folder);
-  const others = (found.mode & 63) !== 0;
-  if (!found.isDirectory() || found.uid !== process.getuid?.() || others) {
-    throw new Problem("action.no_folder", `${printable(folder)} is not ours alone`, "something else made it: remove it");
+  const socket = /^unix:(.*)$/.exec(variable(env, "DAYPASS_AGENT") ?? "")?.[1];
+  if (await isOurs(folder)) {
+    const agent = await (0, import_promises4.readFile)((0, import_node_path2.join)(folder, AGENT), "utf8").catch(() => void 0);
+    if (agent !== void 0 && agent === socket) return { folder, agent };
+    await removeFolder(folder);
   }
-  return folder;
+  await (0, import_promises4.mkdir)(folder, { mode: 448 }).catch((error) => {
+    throw new Problem("action.no_folder", `${printable(folder)} cannot be made: ${error.code}`);
+  });
+  return { folder, agent: void 0 };
+}
+async function isOurs(folder) {
+  const found = await (0, import_promises4.lstat)(folder).catch(() => void 0);
+  if (found === void 0) return false;
+  if (found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 63) === 0) return true;
+  throw new Problem("action.no_folder", `${printable(folder)} is not ours alone`, "something else made it: remove it");
+}
+async function rememberAgent(folder, socket) {
+  await (0, import_promises4.writeFile)((0, import_node_path2.join)(folder, AGENT), socket, { mode: 384 });
+}
+async function removeFolder(folder) {
+  await (0, import_promises4.rm)(folder, { recursive: true, force: true });
 }
 async function writeConfig(folder, profile, text) {
   const path = (0, import_node_path2.join)(folder, `${profile}.toml`);
@@ -759,22 +773,35 @@ async function prefix(inputs) {
 }
 
 // src/agent.ts
-async function startAgent(world, commands, daypass, inputs, named) {
+var import_promises6 = require("node:fs/promises");
+var import_node_path3 = require("node:path");
+var MAX_SOCKET = 100;
+async function startAgent(world, commands, daypass, inputs, job, named) {
   const verb = inputs.mode === "gateway" ? "gateway" : "agent";
-  const args = ["--config", named.config, verb, ...named.profile === "" ? [] : [named.profile], "--detach", "--json", "--lifetime", inputs.lifetime];
-  if (inputs.revoke) args.push("--allow-revoke");
+  const args = ["--config", named.config, verb, ...named.profile === "" ? [] : [named.profile], "--detach", "--json"];
+  const path = job.agent ?? await placeFor(world, job.folder);
+  if (path !== void 0) args.push("--socket", path);
+  if (job.agent === void 0) args.push("--lifetime", inputs.lifetime, ...inputs.revoke ? ["--allow-revoke"] : []);
   const answer = await daypass.json({ args, secrets: named.secrets });
   const { socket, pid } = answer;
   if (typeof socket !== "string" || typeof pid !== "number") {
     throw new Problem("action.internal", "daypass does not say where its agent is", "are the Action and binary: of one version?");
   }
   const address = `unix:${socket}`;
-  const joined = variable(world.env, "DAYPASS_AGENT") === address;
+  const joined = job.agent !== void 0 || answer["joined"] === true;
   await commands.state("agent", address);
   if (!joined) await commands.state("pid", String(pid));
+  if (job.agent === void 0) await rememberAgent(job.folder, socket);
   const genesys = inputs.keys.get("provider") === "genesys-cloud";
   const tokenVariable = genesys ? "GENESYSCLOUD_ACCESS_TOKEN" : "ACCESS_TOKEN";
-  return { socket, pid, joined, env: { DAYPASS_AGENT: address }, tokenVariable, answer };
+  return { socket, joined, address, env: { DAYPASS_AGENT: address }, tokenVariable, answer };
+}
+async function placeFor(world, folder) {
+  const own = (0, import_node_path3.join)(folder, world.random().slice(0, 8));
+  const path = (0, import_node_path3.join)(own, "s");
+  if (Buffer.byteLength(path) > MAX_SOCKET) return void 0;
+  await (0, import_promises6.mkdir)(own, { mode: 448 });
+  return path;
 }
 function gatewayOf(agent) {
   const env = agent.answer["env"];
@@ -836,8 +863,10 @@ async function main(world) {
 }
 async function run(world, commands) {
   const inputs = await checked(world, commands);
-  const folder = await openFolder(world.env);
+  const job = await openJob(world.env);
+  const { folder } = job;
   await commands.state("folder", folder);
+  if (job.agent === void 0) await commands.state("first", "true");
   const found = await install(world, commands, inputs, folder);
   await commands.state("binary", found.path);
   await commands.state("sha256", found.sha256);
@@ -845,13 +874,13 @@ async function run(world, commands) {
   const daypass = new Daypass(world, commands, found, environment(world, folder));
   const share = inputs.share === "cache" ? await Share.open(world, commands, daypass, inputs, named) : void 0;
   const restored = await share?.restore();
-  const agent = await startAgent(world, commands, daypass, inputs, named);
+  const agent = await startAgent(world, commands, daypass, inputs, job, named);
   try {
     const token = await prove(commands, daypass, inputs, named, agent);
     const status = await ask(daypass, agent, named.profile);
     await remember(commands, inputs, status);
     if (share !== void 0 && status?.token && status.token.fingerprint !== restored) await share.save(status.token.expiresAt);
-    await hand(commands, inputs, found, agent, token, status);
+    await hand(world, commands, inputs, found, agent, token, status);
   } finally {
     if (inputs.mode === "token" && !agent.joined) await stopAgent(daypass, agent);
   }
@@ -901,12 +930,12 @@ async function remember(commands, inputs, status) {
   await commands.state("fingerprint", status?.token?.fingerprint ?? "");
   await commands.state("expires", status?.token?.expiresAt ?? "");
 }
-async function hand(commands, inputs, found, agent, token, status) {
+async function hand(world, commands, inputs, found, agent, token, status) {
   await commands.path(found.path.replace(/\/daypass$/, ""));
   if (inputs.mode === "token") {
     await commands.export(inputs.tokenVariable ?? agent.tokenVariable, token.value);
-  } else if (!agent.joined) {
-    await commands.export("DAYPASS_AGENT", `unix:${agent.socket}`);
+  } else if (world.env["DAYPASS_AGENT"] !== agent.address) {
+    await commands.export("DAYPASS_AGENT", agent.address);
   }
   const gateway = inputs.mode === "gateway" ? gatewayOf(agent) : {};
   for (const [name2, value2] of Object.entries(gateway)) await commands.export(name2, value2);
@@ -920,7 +949,7 @@ async function hand(commands, inputs, found, agent, token, status) {
 // src/entry/world.ts
 var import_node_child_process = require("node:child_process");
 var import_node_crypto4 = require("node:crypto");
-var import_promises6 = require("node:fs/promises");
+var import_promises7 = require("node:fs/promises");
 var import_node_http = __toESM(require("node:http"), 1);
 var import_node_stream = require("node:stream");
 
@@ -975,7 +1004,7 @@ function collected(from) {
   return () => Buffer.concat(parts);
 }
 async function end(pid, program) {
-  const runs = await (0, import_promises6.readlink)(`/proc/${pid}/exe`).catch(() => "");
+  const runs = await (0, import_promises7.readlink)(`/proc/${pid}/exe`).catch(() => "");
   if (runs.replace(/ \(deleted\)$/, "") === program) process.kill(pid, "SIGTERM");
 }
 

@@ -25,6 +25,15 @@ var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__ge
 // src/post.ts
 var import_promises5 = require("node:fs/promises");
 
+// src/job.ts
+var import_promises = require("node:fs/promises");
+var import_node_path = require("node:path");
+
+// src/world.ts
+function variable(env, name2) {
+  return env[name2] || void 0;
+}
+
 // src/problem.ts
 var Problem = class _Problem extends Error {
   code;
@@ -50,9 +59,14 @@ function printable(text) {
   return plain.length > 300 ? `${plain.slice(0, 299)}…` : plain;
 }
 
-// src/world.ts
-function variable(env, name2) {
-  return env[name2] || void 0;
+// src/job.ts
+async function removeFolder(folder) {
+  await (0, import_promises.rm)(folder, { recursive: true, force: true });
+}
+async function writeConfig(folder, profile, text) {
+  const path = (0, import_node_path.join)(folder, `${profile}.toml`);
+  await (0, import_promises.writeFile)(path, text, { mode: 384 });
+  return path;
 }
 
 // src/agent.ts
@@ -61,7 +75,7 @@ async function stopAgent(daypass, agent) {
 }
 
 // src/commands.ts
-var import_promises = require("node:fs/promises");
+var import_promises2 = require("node:fs/promises");
 var Commands = class {
   #world;
   constructor(world) {
@@ -118,7 +132,7 @@ ${end2}
     if (path === void 0) {
       throw new Problem("action.no_runner", `${name2} is not set`, "this runs in a step of GitHub Actions only");
     }
-    await (0, import_promises.appendFile)(path, text);
+    await (0, import_promises2.appendFile)(path, text);
   }
 };
 function data(text) {
@@ -130,7 +144,7 @@ function property(text) {
 
 // src/binary.ts
 var import_node_crypto = require("node:crypto");
-var import_promises2 = require("node:fs/promises");
+var import_promises3 = require("node:fs/promises");
 
 // src/body.ts
 async function readBody(answer, most) {
@@ -157,7 +171,7 @@ async function readBody(answer, most) {
 // src/binary.ts
 var MAX_BINARY = 512 * 1024 * 1024;
 async function verify(found) {
-  const actual = await (0, import_promises2.readFile)(found.path).then(sha256, () => void 0);
+  const actual = await (0, import_promises3.readFile)(found.path).then(sha256, () => void 0);
   if (actual !== found.sha256) {
     const what = actual === void 0 ? "is gone" : `has the SHA-256 ${actual}, not ${found.sha256}`;
     throw new Problem("action.binary_changed", `the daypass of this job ${what}`, "a step of this job has changed it: it is not started again");
@@ -369,18 +383,6 @@ function oneOf(name2, text, choices) {
   const found = choices.find((choice) => choice === text);
   if (found !== void 0) return found;
   throw new Problem("usage", `${name2} is none of ${choices.join(", ")}`);
-}
-
-// src/job.ts
-var import_promises3 = require("node:fs/promises");
-var import_node_path = require("node:path");
-async function removeFolder(folder) {
-  await (0, import_promises3.rm)(folder, { recursive: true, force: true });
-}
-async function writeConfig(folder, profile, text) {
-  const path = (0, import_node_path.join)(folder, `${profile}.toml`);
-  await (0, import_promises3.writeFile)(path, text, { mode: 384 });
-  return path;
 }
 
 // src/share.ts
@@ -641,8 +643,8 @@ async function post(world) {
   const attempt = async (work) => {
     await work().catch((error) => commands.warning(Problem.of(error)));
   };
-  const [agent, pid] = [state("agent"), state("pid")];
-  const owner = agent === void 0 || pid !== void 0;
+  const agent = state("agent");
+  const owner = state("first") === "true";
   const found = { path: state("binary") ?? "", sha256: state("sha256") ?? "" };
   const daypass = new Daypass(world, commands, found, environment(world, folder));
   let inputs;
@@ -670,7 +672,7 @@ async function finish(world, commands, daypass, inputs, { folder, agent, owner, 
   if (inputs.revoke && token && token.left > 0) {
     await attempt(async () => void await daypass.json({ args: ["revoke", profile, "--json"], env }));
   }
-  if (owner) {
+  if (owner && state("pid") !== void 0) {
     await attempt(
       () => stopAgent(daypass, { socket: agent.replace(/^unix:/, ""), env }).catch(async (error) => {
         await world.end(Number(state("pid")), state("binary") ?? "");

@@ -1,39 +1,60 @@
 // The job's agent: started with the secrets by a pipe, joined by a second use in the same job, stopped by post.
 
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+
 import type { Commands } from './commands.ts'
 import type { Daypass } from './daypass.ts'
 import type { Inputs } from './inputs.ts'
+import { type Job, rememberAgent } from './job.ts'
 import { Problem, printable } from './problem.ts'
 import type { Named } from './share.ts'
-import { type World, variable } from './world.ts'
+import type { World } from './world.ts'
+
+/** What fits into the address of a unix socket (unix(7)), and what daypass adds to a name beside it. */
+const MAX_SOCKET = 100
 
 export interface Agent {
   readonly socket: string
-  readonly pid: number
-  /** An earlier use in this job started it, and its post stops it. */
+  /** Somebody else started it, such as an earlier use in this job, and stops it. */
   readonly joined: boolean
+  /** The value of DAYPASS_AGENT. */
+  readonly address: string
   /** What a process needs to ask it. */
   readonly env: Readonly<Record<string, string>>
   readonly tokenVariable: string
   readonly answer: Readonly<Record<string, unknown>>
 }
 
-export async function startAgent(world: World, commands: Commands, daypass: Daypass, inputs: Inputs, named: Named): Promise<Agent> {
+export async function startAgent(world: World, commands: Commands, daypass: Daypass, inputs: Inputs, job: Job, named: Named): Promise<Agent> {
   const verb = inputs.mode === 'gateway' ? 'gateway' : 'agent'
-  const args = ['--config', named.config, verb, ...(named.profile === '' ? [] : [named.profile]), '--detach', '--json', '--lifetime', inputs.lifetime]
-  if (inputs.revoke) args.push('--allow-revoke')
+  const args = ['--config', named.config, verb, ...(named.profile === '' ? [] : [named.profile]), '--detach', '--json']
+  const path = job.agent ?? (await placeFor(world, job.folder))
+  if (path !== undefined) args.push('--socket', path)
+  // What holds for an agent is said by who starts it.
+  if (job.agent === undefined) args.push('--lifetime', inputs.lifetime, ...(inputs.revoke ? ['--allow-revoke'] : []))
   const answer = await daypass.json({ args, secrets: named.secrets })
   const { socket, pid } = answer
   if (typeof socket !== 'string' || typeof pid !== 'number') {
     throw new Problem('action.internal', 'daypass does not say where its agent is', 'are the Action and binary: of one version?')
   }
   const address = `unix:${socket}`
-  const joined = variable(world.env, 'DAYPASS_AGENT') === address
+  const joined = job.agent !== undefined || answer['joined'] === true
   await commands.state('agent', address)
   if (!joined) await commands.state('pid', String(pid))
+  if (job.agent === undefined) await rememberAgent(job.folder, socket)
   const genesys = inputs.keys.get('provider') === 'genesys-cloud'
   const tokenVariable = genesys ? 'GENESYSCLOUD_ACCESS_TOKEN' : 'ACCESS_TOKEN'
-  return { socket, pid, joined, env: { DAYPASS_AGENT: address }, tokenVariable, answer }
+  return { socket, joined, address, env: { DAYPASS_AGENT: address }, tokenVariable, answer }
+}
+
+/** A path that no agent of another job has; undefined where the kernel would not take it. */
+async function placeFor(world: World, folder: string): Promise<string | undefined> {
+  const own = join(folder, world.random().slice(0, 8))
+  const path = join(own, 's')
+  if (Buffer.byteLength(path) > MAX_SOCKET) return undefined
+  await mkdir(own, { mode: 0o700 })
+  return path
 }
 
 /** Variables for the steps that use the gateway. */

@@ -1,26 +1,50 @@
 // The folder of this job: everything that the Action writes is in it, and goes with it.
 
-import { lstat, mkdir, realpath, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 
 import { type Event, distrust } from './event.ts'
 import { Problem, printable } from './problem.ts'
 import { type Environment, variable } from './world.ts'
 
+/** The file that holds the path of the agent's socket. */
+const AGENT = 'agent'
+
+export interface Job {
+  readonly folder: string
+  /** The socket of the agent that an earlier use in this job has started. */
+  readonly agent: string | undefined
+}
+
 /** Makes the folder, or finds the one of an earlier use in the same job. */
-export async function openFolder(env: Environment): Promise<string> {
+export async function openJob(env: Environment): Promise<Job> {
   const parent = variable(env, 'RUNNER_TEMP')
   if (parent === undefined) throw new Problem('action.no_runner', 'RUNNER_TEMP is not set', 'this runs in a step of GitHub Actions only')
   const folder = join(parent, 'daypass-action')
-  await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw new Problem('action.no_folder', `${printable(folder)} cannot be made: ${error.code}`)
-  })
-  const found = await lstat(folder)
-  const others = (found.mode & 0o077) !== 0
-  if (!found.isDirectory() || found.uid !== process.getuid?.() || others) {
-    throw new Problem('action.no_folder', `${printable(folder)} is not ours alone`, 'something else made it: remove it')
+  const socket = /^unix:(.*)$/.exec(variable(env, 'DAYPASS_AGENT') ?? '')?.[1]
+  if (await isOurs(folder)) {
+    const agent = await readFile(join(folder, AGENT), 'utf8').catch(() => undefined)
+    if (agent !== undefined && agent === socket) return { folder, agent }
+    // A job that was killed on this runner has left it.
+    await removeFolder(folder)
   }
-  return folder
+  await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    throw new Problem('action.no_folder', `${printable(folder)} cannot be made: ${error.code}`)
+  })
+  return { folder, agent: undefined }
+}
+
+/** Whether it is there; an error where it is somebody else's. */
+async function isOurs(folder: string): Promise<boolean> {
+  const found = await lstat(folder).catch(() => undefined)
+  if (found === undefined) return false
+  if (found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o077) === 0) return true
+  throw new Problem('action.no_folder', `${printable(folder)} is not ours alone`, 'something else made it: remove it')
+}
+
+/** For a second use in this job. */
+export async function rememberAgent(folder: string, socket: string): Promise<void> {
+  await writeFile(join(folder, AGENT), socket, { mode: 0o600 })
 }
 
 export async function removeFolder(folder: string): Promise<void> {

@@ -5,7 +5,7 @@ import { Commands } from './commands.ts'
 import { Daypass } from './daypass.ts'
 import { emptySecretHint, readEvent } from './event.ts'
 import { type Inputs, readInputs } from './inputs.ts'
-import { openFolder, trusted, writeConfig } from './job.ts'
+import { openJob, trusted, writeConfig } from './job.ts'
 import { basic, forms } from './masks.ts'
 import { Problem } from './problem.ts'
 import { CLIENT_ID, CLIENT_SECRET, toml } from './profile.ts'
@@ -28,8 +28,10 @@ export async function main(world: World): Promise<number> {
 
 async function run(world: World, commands: Commands): Promise<void> {
   const inputs = await checked(world, commands)
-  const folder = await openFolder(world.env)
+  const job = await openJob(world.env)
+  const { folder } = job
   await commands.state('folder', folder)
+  if (job.agent === undefined) await commands.state('first', 'true')
   const found = await install(world, commands, inputs, folder)
   await commands.state('binary', found.path)
   await commands.state('sha256', found.sha256)
@@ -37,13 +39,13 @@ async function run(world: World, commands: Commands): Promise<void> {
   const daypass = new Daypass(world, commands, found, environment(world, folder))
   const share = inputs.share === 'cache' ? await Share.open(world, commands, daypass, inputs, named) : undefined
   const restored = await share?.restore()
-  const agent = await startAgent(world, commands, daypass, inputs, named)
+  const agent = await startAgent(world, commands, daypass, inputs, job, named)
   try {
     const token = await prove(commands, daypass, inputs, named, agent)
     const status = await ask(daypass, agent, named.profile)
     await remember(commands, inputs, status)
     if (share !== undefined && status?.token && status.token.fingerprint !== restored) await share.save(status.token.expiresAt)
-    await hand(commands, inputs, found, agent, token, status)
+    await hand(world, commands, inputs, found, agent, token, status)
   } finally {
     // Its one token is in the environment by now, and nobody will ask for another.
     if (inputs.mode === 'token' && !agent.joined) await stopAgent(daypass, agent)
@@ -112,12 +114,12 @@ async function remember(commands: Commands, inputs: Inputs, status: Status | und
   await commands.state('expires', status?.token?.expiresAt ?? '')
 }
 
-async function hand(commands: Commands, inputs: Inputs, found: Found, agent: Agent, token: Proof, status: Status | undefined): Promise<void> {
+async function hand(world: World, commands: Commands, inputs: Inputs, found: Found, agent: Agent, token: Proof, status: Status | undefined): Promise<void> {
   await commands.path(found.path.replace(/\/daypass$/, ''))
   if (inputs.mode === 'token') {
     await commands.export(inputs.tokenVariable ?? agent.tokenVariable, token.value)
-  } else if (!agent.joined) {
-    await commands.export('DAYPASS_AGENT', `unix:${agent.socket}`)
+  } else if (world.env['DAYPASS_AGENT'] !== agent.address) {
+    await commands.export('DAYPASS_AGENT', agent.address)
   }
   const gateway = inputs.mode === 'gateway' ? gatewayOf(agent) : {}
   for (const [name, value] of Object.entries(gateway)) await commands.export(name, value)

@@ -24,8 +24,9 @@ export async function post(world: World): Promise<number> {
   const attempt = async (work: () => Promise<void>) => {
     await work().catch((error: unknown) => commands.warning(Problem.of(error)))
   }
-  const [agent, pid] = [state('agent'), state('pid')]
-  const owner = agent === undefined || pid !== undefined
+  const agent = state('agent')
+  // Another use in this job has made what is in the folder, and cleans up.
+  const owner = state('first') === 'true'
   const found = { path: state('binary') ?? '', sha256: state('sha256') ?? '' }
   const daypass = new Daypass(world, commands, found, environment(world, folder))
   let inputs: Inputs | undefined
@@ -69,7 +70,7 @@ async function finish(
   if (inputs.revoke && token && token.left > 0) {
     await attempt(async () => void (await daypass.json({ args: ['revoke', profile, '--json'], env })))
   }
-  if (owner) {
+  if (owner && state('pid') !== undefined) {
     await attempt(() =>
       stopAgent(daypass, { socket: agent.replace(/^unix:/, ''), env }).catch(async (error: unknown) => {
         await world.end(Number(state('pid')), state('binary') ?? '')

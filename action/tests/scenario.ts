@@ -34,6 +34,8 @@ export interface Scenario {
   readonly link?: { readonly from: string; readonly to: string }
   /** A file to write down between main and post. */
   readonly show?: string
+  /** A file to write down at the end. */
+  readonly showAfter?: string
   /** Between main and post. */
   readonly between?: (root: string) => Promise<void>
   /** When post runs. */
@@ -61,8 +63,8 @@ export function token(value = TOKEN): Answer {
   return { stdout: JSON.stringify({ access_token: value, token_type: 'Bearer', expires_at: '2026-01-01T12:59:00Z', expires_in: 3540 }) }
 }
 
-function usual(verb: string, root: string): Answer {
-  const socket = `${root}/temp/daypass/agent.sock`
+function usual(verb: string, args: readonly string[]): Answer {
+  const socket = args[args.indexOf('--socket') + 1]
   switch (verb) {
     case 'agent':
       return { stdout: JSON.stringify({ socket, pid: 4711, profiles: ['genesys-cloud'] }) }
@@ -101,7 +103,7 @@ async function played(scenario: Scenario, root: string): Promise<string> {
   for (const folder of ['temp', 'work', 'tools', 'runner']) await mkdir(join(root, folder))
   for (const [name, text] of Object.entries({ 'work/bin/daypass': BINARY, ...scenario.files })) {
     await mkdir(join(root, name, '..'), { recursive: true })
-    await writeFile(join(root, name), text)
+    await writeFile(join(root, name), text.replaceAll('$ROOT', root))
   }
   if (scenario.open !== undefined) await chmod(join(root, scenario.open), 0o777)
   else await chmod(join(root, 'temp/daypass-action'), 0o700).catch(() => undefined)
@@ -147,7 +149,7 @@ async function played(scenario: Scenario, root: string): Promise<string> {
       const number = counts.get(verb) ?? 0
       counts.set(verb, number + 1)
       const scripted = Array.isArray(answers) ? answers[Math.min(number, answers.length - 1)] : answers
-      const { code = 0, stdout = '', stderr = '' } = own ? ((scripted as Answer | undefined) ?? usual(verb, root)) : ((await scenario.programs?.(start, root)) ?? {})
+      const { code = 0, stdout = '', stderr = '' } = own ? ((scripted as Answer | undefined) ?? usual(verb, start.args)) : ((await scenario.programs?.(start, root)) ?? {})
       const bytes = Buffer.from(stdout as string)
       return { code, stdout: Buffer.from(bytes.toString('latin1').replaceAll('$ROOT', root), 'latin1'), stderr }
     },
@@ -179,6 +181,7 @@ async function played(scenario: Scenario, root: string): Promise<string> {
     const later = { ...env, ...Object.fromEntries(exported), ...Object.fromEntries(state) }
     told.push(`exit code ${await post(world(later, scenario.later ?? NOW))}`)
   }
+  if (scenario.showAfter !== undefined) told.push(`== ${scenario.showAfter}`, await readFile(join(root, scenario.showAfter), 'utf8'))
   for (const name of files) {
     const path = join(root, 'runner', name)
     const text = await readFile(path, 'utf8')

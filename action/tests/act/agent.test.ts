@@ -15,11 +15,6 @@ before(async () => {
 })
 after(() => bench.end())
 
-function leavesNothing(): void {
-  assert.deepEqual(bench.processes(), [])
-  for (const path of bench.files(bench.home).keys()) assert.ok(!path.includes('daypass-action'), path)
-}
-
 test('later steps get tokens and hold no secret; nothing shows it', async () => {
   await bench.sandbox('--lifetime', '3s')
   const seen = join(bench.root, 'seen')
@@ -65,7 +60,7 @@ test('later steps get tokens and hold no secret; nothing shows it', async () => 
     // The event that the workflow came with is not ours.
     for (const form of secrets) assert.ok(!text.includes(form), `${form} is in ${where}`)
   }
-  leavesNothing()
+  bench.leavesNothing()
 })
 
 test('two uses in one job join one agent', async () => {
@@ -85,7 +80,7 @@ test('two uses in one job join one agent', async () => {
   assert.equal(code, 0, log)
   assert.equal(readFileSync(`${bench.root}/one`, 'utf8'), readFileSync(`${bench.root}/two`, 'utf8'))
   assert.equal(await bench.tokenRequests(), 2)
-  leavesNothing()
+  bench.leavesNothing()
 })
 
 test('a token in the environment, and as an output', async () => {
@@ -104,7 +99,7 @@ test('a token in the environment, and as an output', async () => {
   )
   assert.equal(code, 0, log)
   assert.match(log, /it is \*\*\*/)
-  leavesNothing()
+  bench.leavesNothing()
 })
 
 test('a job that fails is cleaned up, and its token revoked', async () => {
@@ -119,7 +114,7 @@ test('a job that fails is cleaned up, and its token revoked', async () => {
   const token = readFileSync(`${bench.root}/token`, 'utf8').trim()
   const answer = await fetch(`${bench.url}/api/echo`, { headers: { authorization: `Bearer ${token}` } })
   assert.equal(answer.status, 401, log)
-  leavesNothing()
+  bench.leavesNothing()
 })
 
 test('a job that is cancelled leaves nothing behind', async () => {
@@ -137,7 +132,7 @@ test('a job that is cancelled leaves nothing behind', async () => {
   assert.match(log, /Post .\/action/)
   const socket = readFileSync(`${bench.root}/agent`, 'utf8').trim().replace('unix:', '')
   assert.ok(!existsSync(socket), log)
-  leavesNothing()
+  bench.leavesNothing()
 })
 
 test('a wrong secret fails the step with the hint as an annotation', async () => {
@@ -152,7 +147,7 @@ test('a wrong secret fails the step with the hint as an annotation', async () =>
   assert.notEqual(code, 0)
   assert.match(log, /::error title=daypass%3A issuer\.rejected::.*%0Ahint: /)
   assert.doesNotMatch(log, /\| not reached/)
-  leavesNothing()
+  bench.leavesNothing()
 })
 
 test('a pull request from a fork is told why it has no secret, and its files are not believed', async () => {

@@ -1,6 +1,7 @@
 // A place to run whole workflows: a sandbox for an issuer, a repository with this Action in it, and act as the runner, on
 // this machine and without containers.
 
+import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,6 +30,8 @@ export interface Options {
   readonly payload?: unknown
   readonly secrets?: Readonly<Record<string, string>>
   readonly args?: readonly string[]
+  /** A folder of programs that come first. */
+  readonly path?: string
   /** Told when the log has this. */
   readonly when?: readonly [RegExp, (act: ChildProcess) => void]
 }
@@ -37,11 +40,13 @@ export class Bench {
   readonly root = mkdtempSync(join(tmpdir(), 'daypass-act-'))
   readonly repository = join(this.root, 'repository')
   readonly home = join(this.root, 'home')
+  /** The runner's temporary folder, in jobs made by `job`: act would remove its own, and what was left there with it. */
+  readonly temporary = join(this.root, 'temporary')
   #sandbox: ChildProcess | undefined
   url = ''
 
   constructor(dist = join(ACTION, 'dist')) {
-    for (const folder of [this.home, join(this.repository, '.github/workflows'), join(this.repository, 'action')]) mkdirSync(folder, { recursive: true })
+    for (const folder of [this.home, this.temporary, join(this.repository, '.github/workflows'), join(this.repository, 'action')]) mkdirSync(folder, { recursive: true })
     copyFileSync(join(ACTION, 'action.yml'), join(this.repository, 'action/action.yml'))
     cpSync(dist, join(this.repository, 'action/dist'), { recursive: true })
     const git = (...args: string[]) => execFileSync('git', ['-C', this.repository, '-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args])
@@ -92,17 +97,17 @@ export class Bench {
   /** A workflow of one job, whose steps come after a checkout. */
   job(steps: string, job = ''): string {
     const body = steps.replace(/^\n+|\s+$/g, '').replace(/^/gm, '      ')
-    return `on: [push, pull_request]\njobs:\n  job:\n    runs-on: ubuntu-latest\n${job}    steps:\n      - uses: actions/checkout@v5\n${body}\n`
+    return `on: [push, pull_request]\nenv: { RUNNER_TEMP: '${this.temporary}' }\njobs:\n  job:\n    runs-on: ubuntu-latest\n${job}    steps:\n      - uses: actions/checkout@v5\n${body}\n`
   }
 
-  async run(workflow: string, { event = 'push', payload, secrets, args = [], when }: Options = {}): Promise<Ran> {
+  async run(workflow: string, { event = 'push', payload, secrets, args = [], path, when }: Options = {}): Promise<Ran> {
     const name = join(this.repository, '.github/workflows/test.yml')
     writeFileSync(name, workflow)
     writeFileSync(join(this.root, 'secrets'), dotenv({ CLIENT_SECRET: 'sandbox-secret', ...secrets }))
     writeFileSync(join(this.root, 'event.json'), JSON.stringify(payload ?? {}))
     const flags = ['-W', name, '-P', 'ubuntu-latest=-self-hosted', '--secret-file', join(this.root, 'secrets'), '--eventpath', join(this.root, 'event.json')]
     const cache = ['--cache-server-addr', '127.0.0.1', '--cache-server-path', join(this.root, 'cache')]
-    const env = { PATH: `${NODE}:${process.env['PATH']}`, HOME: this.home, LANG: 'C.UTF-8' }
+    const env = { PATH: [path, NODE, process.env['PATH']].filter(folder => folder !== undefined).join(':'), HOME: this.home, LANG: 'C.UTF-8' }
     const act = spawn(join(TOOLS, 'act'), [event, ...flags, ...cache, ...args], { cwd: this.repository, env, stdio: ['ignore', 'pipe', 'pipe'] })
     let log = ''
     let told = false
@@ -142,6 +147,12 @@ export class Bench {
       if (basename(path) !== 'daypass') found.set(path, readFileSync(path, 'latin1'))
     }
     return found
+  }
+
+  /** Fails unless the jobs that ran have left no process and no file. */
+  leavesNothing(): void {
+    assert.deepEqual(this.processes(), [])
+    assert.deepEqual(readdirSync(this.temporary, { recursive: true }), [])
   }
 
   end(): void {
