@@ -19,7 +19,7 @@ use crate::crypto::CredentialKeys;
 use crate::store::{FileStore, MemoryStore, Sealer, TokenStore};
 use crate::{
     AgentAddress, AgentClient, Cached, Clock, Code, ConfigFile, CredentialId, Env, Error, Profile,
-    SecretText, Style, SystemClock, TokenSource, resolve,
+    SecretText, Style, SystemClock, TokenSource, TrustConfig, resolve,
 };
 
 pub use files::trust_file;
@@ -64,6 +64,18 @@ impl fmt::Debug for Opened {
             .field("profile", &self.profile)
             .field("place", &self.place)
             .finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    /// Returns whom to trust for the profile's API, and the way there.
+    ///
+    /// # Errors
+    ///
+    /// `config.unreadable` when a file with roots cannot be read.
+    pub fn api_trust(&self, env: &Env) -> Result<TrustConfig, Error> {
+        let trust = Trust::of(env, &self.profile)?;
+        Ok(trust.api(&self.profile)?.unwrap_or_else(|| trust.config()))
     }
 }
 

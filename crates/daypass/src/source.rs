@@ -123,4 +123,15 @@ pub trait TokenSource: Send + Sync {
     ///
     /// `store.failed` never: a store that fails is passed by.
     async fn reject(&self, token: &AccessToken) -> Result<(), Error>;
+
+    /// As [`TokenSource::reject`], for a token that an API accepted before it refused it, as when
+    /// it was revoked. That says nothing against the credential, and is not counted towards
+    /// damping. A source that cannot make the difference rejects.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TokenSource::reject`].
+    async fn reject_worked(&self, token: &AccessToken) -> Result<(), Error> {
+        self.reject(token).await
+    }
 }

@@ -13,7 +13,6 @@ use std::time::Duration;
 use ::reqwest::{Client, ClientBuilder, NoProxy, Proxy, redirect, retry};
 use async_trait::async_trait;
 use bytes::Bytes;
-use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use super::trust::no_tls;
@@ -61,7 +60,7 @@ impl ReqwestClient {
     /// Returns the client for https.
     fn tls(&self) -> Result<&Client, HttpError> {
         once(&self.tls, || {
-            let mut builder = self.common().tls_backend_preconfigured(self.trust.tls()?);
+            let mut builder = self.common().tls_backend_preconfigured(self.trust.client_config()?);
             if let Some(proxy) = self.proxy()? {
                 builder = builder.proxy(proxy);
             }
@@ -88,7 +87,7 @@ impl ReqwestClient {
     fn proxy(&self) -> Result<Option<Proxy>, HttpError> {
         let Some(proxy) = &self.trust.proxy else { return Ok(None) };
         let unusable = || HttpError::Setup("the proxy's URL can't be used (http or https)".into());
-        let url = proxy.url.expose_secret();
+        let url = proxy.url();
         if url.contains("://") && !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(unusable());
         }

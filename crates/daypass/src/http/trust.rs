@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::HttpError;
 use crate::printable;
@@ -53,7 +53,7 @@ impl fmt::Debug for CaFile {
 /// An HTTP proxy. Its URL may hold a password and is never shown.
 #[derive(Clone)]
 pub struct ProxyConfig {
-    pub(super) url: SecretString,
+    url: SecretString,
 }
 
 impl ProxyConfig {
@@ -61,6 +61,11 @@ impl ProxyConfig {
     /// `proxy:3128`, with or without a user name and password.
     pub fn new(url: impl Into<SecretString>) -> Self {
         Self { url: url.into() }
+    }
+
+    /// Returns the URL, which may hold a password.
+    pub fn url(&self) -> &str {
+        self.url.expose_secret()
     }
 }
 
@@ -85,8 +90,12 @@ const SYSTEM_BUNDLES: &[&str] = &[
 ];
 
 impl TrustConfig {
-    /// Returns the TLS configuration for connections under this trust.
-    pub(super) fn tls(&self) -> Result<ClientConfig, HttpError> {
+    /// Returns the TLS configuration for connections under this trust, without ALPN.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError::Setup`] when there are no roots, or some that cannot be read.
+    pub fn client_config(&self) -> Result<ClientConfig, HttpError> {
         with_roots(self.roots()?)
     }
 
@@ -176,7 +185,7 @@ mod tests {
     use super::*;
 
     fn setup(trust: &TrustConfig) -> String {
-        match trust.tls() {
+        match trust.client_config() {
             Err(HttpError::Setup(text)) => text,
             other => panic!("{other:?}"),
         }

@@ -92,14 +92,15 @@ impl Cached {
 }
 
 impl Inner {
-    /// Marks a token as refused, if it is still the cached one and nobody did so yet. A store that
-    /// fails is passed by.
-    pub(super) async fn reject(&self, fingerprint: Fingerprint) {
+    /// Marks a token as refused, if it is still the cached one and nobody did so yet. One that had
+    /// worked before is not counted towards damping. A store that fails is passed by.
+    pub(super) async fn reject(&self, fingerprint: Fingerprint, worked: bool) {
         self.slot.refuse(fingerprint);
         let now = self.effects.clock.now();
         let mark = |record: &mut Record| {
             let sent_at = record.token.as_ref().map_or(now, Token::sent_at);
-            record.rejected = Some(damping::mark(record.rejected, fingerprint, sent_at, now));
+            let previous = record.rejected.filter(|_| !worked);
+            record.rejected = Some(damping::mark(previous, fingerprint, sent_at, now));
             record.note(now, EventKind::Rejected(fingerprint));
             true
         };

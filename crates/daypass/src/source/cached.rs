@@ -70,6 +70,7 @@ impl Cached {
             inner: Arc::new(Inner {
                 key: request.key(),
                 throttle_key: request.throttle_key(),
+                request,
                 store,
                 issuer,
                 labels,
@@ -84,6 +85,21 @@ impl Cached {
                 store_failures: AtomicU64::new(0),
             }),
         }
+    }
+
+    /// Opens another slot of a pool: the same request, with a token of its own. 0 is the slot that
+    /// is used without a pool.
+    #[must_use]
+    pub fn in_pool(&self, pool_slot: u32) -> Self {
+        let inner = &self.inner;
+        Self::new(CachedParts {
+            request: TokenRequest { pool_slot, ..inner.request.clone() },
+            store: Arc::clone(&inner.store),
+            issuer: Arc::clone(&inner.issuer),
+            effects: inner.effects.clone(),
+            style: inner.style,
+            labels: inner.labels.clone(),
+        })
     }
 
     /// Returns a token that the store has at hand and that needs no attention: without waiting
@@ -252,7 +268,12 @@ impl TokenSource for Cached {
     }
 
     async fn reject(&self, token: &AccessToken) -> Result<(), Error> {
-        self.inner.reject(token.fingerprint()).await;
+        self.inner.reject(token.fingerprint(), false).await;
+        Ok(())
+    }
+
+    async fn reject_worked(&self, token: &AccessToken) -> Result<(), Error> {
+        self.inner.reject(token.fingerprint(), true).await;
         Ok(())
     }
 }

@@ -14,9 +14,10 @@ use super::slot::{Held, Slot};
 use super::unkept::Unkept;
 use crate::issuer::Issuer;
 use crate::store::{Record, StoreError, TokenStore};
-use crate::{CacheKey, Effects, Granted, Reason, Source, Timestamp, Token};
+use crate::{CacheKey, Effects, Granted, Reason, Source, Timestamp, Token, TokenRequest};
 
 pub(super) struct Inner {
+    pub(super) request: TokenRequest,
     pub(super) key: CacheKey,
     pub(super) throttle_key: CacheKey,
     pub(super) store: Arc<dyn TokenStore>,

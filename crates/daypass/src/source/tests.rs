@@ -631,6 +631,36 @@ async fn replacements_that_are_refused_too_are_damped_even_among_one_shot_proces
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_slot_of_a_pool_has_a_token_of_its_own_and_shares_the_cache() {
+    let world = World::new();
+    let (one, other) = (world.service(), world.service());
+    for slot in 0..3 {
+        let first = one.in_pool(slot).token(Want::default()).await.unwrap();
+        assert_eq!(text(&first), format!("token-{}", slot + 1));
+        let again = other.in_pool(slot).token(Want::default()).await.unwrap();
+        assert_eq!(text(&again), text(&first));
+    }
+    assert_eq!(text(&one.token(Want::default()).await.unwrap()), "token-1");
+    assert_eq!(world.issuer.asked(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_worked_is_replaced_at_once_however_often_it_happens() {
+    let world = World::new();
+    let service = world.service();
+    for round in 1..=30 {
+        let granted = service.token(Want::default()).await.unwrap();
+        assert_eq!(text(&granted), format!("token-{round}"));
+        service.reject_worked(granted.token.access_token()).await.unwrap();
+    }
+    // What did not work is counted from there on.
+    let first = service.token(Want::default()).await.unwrap().token;
+    service.reject(first.access_token()).await.unwrap();
+    let damped = service.token(Want::default()).await.unwrap().token;
+    assert_eq!(damped.fingerprint(), first.fingerprint());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rejected_token_is_handed_out_while_the_issuer_is_down_but_not_after_a_refusal() {
     let world = World::new();
     let old = world.step().token(Want::default()).await.unwrap().token;
