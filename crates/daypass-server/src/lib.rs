@@ -4,10 +4,15 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod gateway;
 mod metrics;
 mod status;
 
 pub use agent::{Agent, AgentSettings, AgentSocket, Bound, Part, Why, notify};
+pub use gateway::{
+    Counts, CountsNow, Gateway, GatewaySettings, LOCAL_PREFIX, LocalCredentials, ReplayLimits,
+    Upstream,
+};
 pub use status::{
     ErrorStatus, EventStatus, ProfileStatus, RefusalStatus, Row, Served, TokenStatus, span,
     store_line,

@@ -1,0 +1,154 @@
+//! What a 401 of the API leads to: another token and the same request once more, or the 401 with
+//! what is known about it.
+//!
+//! The decisions are `challenge`'s (may another token help?) and `suspicion`'s (is the path to
+//! blame?); here they are acted on, and what the API accepts is noted for them.
+
+use std::hash::BuildHasher;
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use daypass::{AccessToken, Error};
+use http::{Response, StatusCode};
+use tokio::time::{Instant, sleep};
+
+use super::answer::{Fault, field};
+use super::body::Streamed;
+use super::challenge::{self, Challenge};
+use super::counts::Event;
+use super::exchange::{Exchange, Instead};
+use super::outgoing::Outgoing;
+use super::suspicion::Suspicions;
+use super::tokens::Slot;
+
+/// How long a request waits for another token while fetching is damped.
+const DAMPED: Duration = Duration::from_secs(4);
+
+impl Exchange {
+    /// The API answered 401. It did not act on the request then, whatever the method.
+    pub(super) async fn refused(
+        &self,
+        slot: &Slot,
+        outgoing: &Outgoing,
+        token: AccessToken,
+        answer: Response<Streamed>,
+    ) -> Result<Response<Streamed>, Instead> {
+        self.counts.count(Event::Refused);
+        if challenge::read(answer.headers()) == Challenge::Other {
+            return Ok(self.passed_on(Fault::Scope, answer));
+        }
+        if self.blames_path(outgoing, &token) {
+            return Ok(self.passed_on(Fault::PathRefused, answer));
+        }
+        let other = match self.another(slot, outgoing, &token).await {
+            Ok(other) if other.secret() != token.secret() => other,
+            // Fetching is damped: one after the other was refused.
+            Ok(_) => return Ok(self.passed_on(Fault::RefusedAgain, answer)),
+            Err(error) => {
+                tracing::warn!("the API refused the token, and no other could be had: {error}");
+                let mut answer = self.passed_on(Fault::NotReplaced, answer);
+                if let Some(after) = error.retry_after() {
+                    let seconds = after.as_millis().div_ceil(1000).to_string();
+                    field(&mut answer, http::header::RETRY_AFTER, &seconds);
+                }
+                return Ok(answer);
+            }
+        };
+        let Some(request) = outgoing.again(&other) else {
+            return Ok(self.passed_on(Fault::BodyTooLarge, answer));
+        };
+        self.counts.count(Event::Replayed);
+        answer.into_body().let_go();
+        let answer = match self.upstream.send(request, false).await {
+            Ok(answer) => answer,
+            Err(error) => self.once_more(outgoing, &other, error).await?,
+        };
+        if answer.status() != StatusCode::UNAUTHORIZED {
+            self.suspicions().replaced(true, self.clock.ticks());
+            self.accepted(slot, outgoing, &other, answer.status());
+            return Ok(answer);
+        }
+        self.counts.count(Event::Refused);
+        if challenge::read(answer.headers()) == Challenge::Other {
+            return Ok(self.passed_on(Fault::Scope, answer));
+        }
+        self.suspect(outgoing);
+        Ok(self.passed_on(Fault::RefusedAgain, answer))
+    }
+
+    /// Another token, if there can be one. While fetching is damped, a request waits a little if
+    /// its token was accepted before and its path is not suspected.
+    async fn another(
+        &self,
+        slot: &Slot,
+        outgoing: &Outgoing,
+        token: &AccessToken,
+    ) -> Result<AccessToken, Error> {
+        let path = self.path(outgoing);
+        let worked = slot.has_accepted(token) && !self.suspicions().suspects(path);
+        let until = Instant::now() + DAMPED;
+        loop {
+            let revoked = worked && self.suspicions().trusts(self.clock.ticks());
+            let other = slot.instead_of(token, revoked).await?;
+            if other.secret() != token.secret() || !worked || Instant::now() >= until {
+                return Ok(other);
+            }
+            sleep(DAMPED / 16).await;
+        }
+    }
+
+    /// What is known goes along until the API's own fields have been looked through.
+    fn passed_on(&self, known: Fault, mut answer: Response<Streamed>) -> Response<Streamed> {
+        self.counts.count(Event::PassedOn);
+        answer.extensions_mut().insert(known);
+        answer
+    }
+
+    fn path(&self, outgoing: &Outgoing) -> u64 {
+        self.paths.hash_one((&outgoing.method, outgoing.uri.path()))
+    }
+
+    fn suspicions(&self) -> MutexGuard<'_, Suspicions> {
+        self.suspicions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn blames_path(&self, outgoing: &Outgoing, token: &AccessToken) -> bool {
+        if !self.suspecting.load(Ordering::Relaxed) {
+            return false;
+        }
+        let path = self.path(outgoing);
+        let mut suspicions = self.suspicions();
+        suspicions.blames_path(path, token.fingerprint())
+    }
+
+    fn suspect(&self, outgoing: &Outgoing) {
+        let path = self.path(outgoing);
+        let mut suspicions = self.suspicions();
+        suspicions.suspect(path);
+        suspicions.replaced(false, self.clock.ticks());
+        self.suspecting.store(true, Ordering::Relaxed);
+    }
+
+    /// The API accepted a token. This is the hot path: it costs next to nothing while no path is
+    /// suspected.
+    pub(super) fn accepted(
+        &self,
+        slot: &Slot,
+        outgoing: &Outgoing,
+        token: &AccessToken,
+        status: StatusCode,
+    ) {
+        if !(status.is_success() || status.is_redirection()) {
+            return;
+        }
+        slot.accept(token);
+        if !self.suspecting.load(Ordering::Relaxed) {
+            return;
+        }
+        let path = self.path(outgoing);
+        let mut suspicions = self.suspicions();
+        suspicions.accept(path, token.fingerprint());
+        self.suspecting.store(suspicions.any(), Ordering::Relaxed);
+    }
+}

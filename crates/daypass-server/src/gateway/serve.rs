@@ -1,0 +1,133 @@
+//! Connections of clients: accepted, checked for their user, served until they end or the gateway
+//! is told to stop.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::counts::Event;
+use super::exchange::Exchange;
+use super::guard::Authorities;
+use super::listen::Port;
+use super::peer::Peers;
+
+/// Connections that are served at once; more wait to be accepted.
+const CONNECTIONS: usize = 1024;
+/// How long the fields of a request may take to come, counted from the answer before: so long
+/// an idle connection is kept too.
+const HEADERS: Duration = Duration::from_secs(75);
+/// The longest request line and fields, and the buffer of a connection, in bytes.
+const BUFFER: usize = 64 * 1024;
+/// After an accept that failed, mostly for want of descriptors.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How far a stop has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    No,
+    /// What is under way may end.
+    Drain,
+    /// Everything ends.
+    Now,
+}
+
+/// Everything that one port needs.
+pub(super) struct Door {
+    pub(super) exchange: Arc<Exchange>,
+    pub(super) authorities: Authorities,
+    pub(super) peers: Arc<Peers>,
+    pub(super) user: Option<u32>,
+    /// Whether no credential is wanted.
+    pub(super) open: bool,
+}
+
+/// Serves a port until it is told to stop.
+pub(super) async fn serve(port: Port, door: Door, mut stop: watch::Receiver<Stop>) {
+    let door = Arc::new(door);
+    let free = Arc::new(Semaphore::new(CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(BUFFER);
+    loop {
+        let permit = tokio::select! {
+            permit = Arc::clone(&free).acquire_owned() => permit,
+            _ = stop.changed() => break,
+        };
+        let accepted = tokio::select! {
+            accepted = accept(&port.v4) => accepted,
+            accepted = accept_if(port.v6.as_ref()) => accepted,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            _ = stop.changed() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) if door.is_for(&stream, peer) => {
+                let connection =
+                    connection(stream, http.clone(), Arc::clone(&door), graceful.watcher());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            Ok(_) => door.exchange.counts.count(Event::Stranger),
+            Err(_) => sleep(PAUSE).await,
+        }
+    }
+    drop(port);
+    let ended = async {
+        graceful.shutdown().await;
+        while connections.join_next().await.is_some() {}
+    };
+    tokio::select! {
+        () = ended => {}
+        _ = stop.wait_for(|stop| *stop == Stop::Now) => {}
+    }
+}
+
+async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    listener.accept().await
+}
+
+async fn accept_if(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => pending().await,
+    }
+}
+
+impl Door {
+    /// Whether a connection comes from the user that the gateway runs as. Elsewhere than on Linux
+    /// that is not known, and local credentials alone decide.
+    fn is_for(&self, stream: &TcpStream, peer: SocketAddr) -> bool {
+        let Some(user) = self.user else { return true };
+        let owner = stream.local_addr().ok().and_then(|local| self.peers.owner(peer, local));
+        owner == Some(user)
+    }
+}
+
+async fn connection(stream: TcpStream, http: http1::Builder, door: Arc<Door>, watcher: Watcher) {
+    // If it fails, small answers come later.
+    drop(stream.set_nodelay(true));
+    let service = service_fn(|request| {
+        let door = Arc::clone(&door);
+        async move {
+            let answer = door.exchange.answer(request, &door.authorities, door.open).await;
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let connection = http.serve_connection(TokioIo::new(stream), service);
+    // Errors here are clients that went away, and what was no HTTP.
+    drop(watcher.watch(connection).await);
+}

@@ -1,0 +1,166 @@
+//! Who is to blame for a 401: the token, or the path. Pure.
+//!
+//! A path that refuses a token which was fetched for it is suspected. While any is, it is noted
+//! which tokens are accepted elsewhere; what refuses a token that was accepted elsewhere since is
+//! itself the problem, and costs no further token. A path that accepts one is no longer suspected.
+//!
+//! A token that was accepted and then is refused was revoked: so it is told to the source, which
+//! replaces it at once. Not so while replacements turn out to be of no use: each of those in a row
+//! makes the gateway doubt for longer, or many paths of that kind would cost a token each.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use daypass::{Fingerprint, Ticks};
+
+/// Paths that are suspected at most; the oldest go first.
+const PATHS: usize = 64;
+/// Tokens that were accepted lately.
+const TOKENS: usize = 32;
+
+/// The longest doubt after a replacement of no use.
+const LONGEST_DOUBT: Duration = Duration::from_secs(60);
+
+/// A path without its query, as a number.
+pub(super) type Path = u64;
+
+#[derive(Debug, Default)]
+pub(super) struct Suspicions {
+    /// With the moment of the last refusal.
+    paths: VecDeque<(Path, u64)>,
+    /// With the moment of the last acceptance.
+    accepted: VecDeque<(Fingerprint, u64)>,
+    moment: u64,
+    /// Replacements in a row that were refused too.
+    useless: u32,
+    doubts_until: Option<Ticks>,
+}
+
+impl Suspicions {
+    /// A replacement was refused too, or accepted.
+    pub(super) fn replaced(&mut self, useful: bool, now: Ticks) {
+        if useful {
+            (self.useless, self.doubts_until) = (0, None);
+            return;
+        }
+        let pause = Duration::from_secs(1 << self.useless.min(6)).min(LONGEST_DOUBT);
+        self.useless = self.useless.saturating_add(1);
+        self.doubts_until = Some(now.saturating_add(pause));
+    }
+
+    /// Whether a token that was accepted and now is refused is taken for one that was revoked.
+    pub(super) fn trusts(&self, now: Ticks) -> bool {
+        self.doubts_until.is_none_or(|until| until <= now)
+    }
+
+    /// Whether acceptances matter.
+    pub(super) fn any(&self) -> bool {
+        !self.paths.is_empty()
+    }
+
+    pub(super) fn suspects(&self, path: Path) -> bool {
+        self.paths.iter().any(|(known, _)| *known == path)
+    }
+
+    /// A path refused a token that was fetched because it refused the one before.
+    pub(super) fn suspect(&mut self, path: Path) {
+        self.moment += 1;
+        self.paths.retain(|(known, _)| *known != path);
+        if self.paths.len() == PATHS {
+            self.paths.pop_front();
+        }
+        self.paths.push_back((path, self.moment));
+    }
+
+    /// A path accepted a token.
+    pub(super) fn accept(&mut self, path: Path, token: Fingerprint) {
+        self.paths.retain(|(known, _)| *known != path);
+        if !self.any() {
+            self.accepted.clear();
+            return;
+        }
+        self.moment += 1;
+        self.accepted.retain(|(known, _)| *known != token);
+        if self.accepted.len() == TOKENS {
+            self.accepted.pop_front();
+        }
+        self.accepted.push_back((token, self.moment));
+    }
+
+    /// A path refuses a token: whether the path is to blame.
+    pub(super) fn blames_path(&mut self, path: Path, token: Fingerprint) -> bool {
+        let Some(known) = self.paths.iter_mut().find(|(known, _)| *known == path) else {
+            return false;
+        };
+        let since = known.1;
+        let accepted = self.accepted.iter().any(|(other, at)| *other == token && *at > since);
+        self.moment += 1;
+        known.1 = self.moment;
+        accepted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Path = 1;
+    const BAD: Path = 2;
+
+    #[test]
+    fn a_path_is_blamed_once_its_token_was_accepted_elsewhere_since() {
+        let (a, b) = (Fingerprint::of("a"), Fingerprint::of("b"));
+        let mut all = Suspicions::default();
+        assert!(!all.any() && !all.blames_path(BAD, a));
+        all.accept(GOOD, a);
+        all.suspect(BAD);
+        assert!(all.any());
+        assert!(!all.blames_path(BAD, b), "nobody has accepted b");
+        all.accept(GOOD, b);
+        assert!(all.blames_path(BAD, b));
+        assert!(!all.blames_path(BAD, b), "not accepted since the last time");
+        all.accept(GOOD, b);
+        assert!(!all.blames_path(BAD, a), "another token");
+        assert!(!all.blames_path(GOOD, b), "a path that nobody suspects");
+    }
+
+    #[test]
+    fn a_path_that_accepts_a_token_is_no_longer_suspected() {
+        let a = Fingerprint::of("a");
+        let mut all = Suspicions::default();
+        all.suspect(BAD);
+        all.accept(BAD, a);
+        assert!(!all.any());
+        all.accept(GOOD, a);
+        assert!(!all.blames_path(BAD, a));
+    }
+
+    #[test]
+    fn replacements_of_no_use_make_doubt_for_longer_and_longer() {
+        let mut all = Suspicions::default();
+        let mut now = Ticks::from_nanos(7);
+        let second = Duration::from_secs(1);
+        assert!(all.trusts(now));
+        for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
+            all.replaced(false, now);
+            assert!(!all.trusts(now.saturating_add(second * pause - second / 2)));
+            now = now.saturating_add(second * pause);
+            assert!(all.trusts(now), "{pause}");
+        }
+        all.replaced(false, now);
+        all.replaced(true, now);
+        assert!(all.trusts(now));
+        all.replaced(false, now);
+        assert!(all.trusts(now.saturating_add(second)));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut all = Suspicions::default();
+        for path in 0..1000 {
+            all.suspect(path);
+            all.accept(5000, Fingerprint::of(&path.to_string()));
+        }
+        assert_eq!((all.paths.len(), all.accepted.len()), (PATHS, TOKENS));
+    }
+}

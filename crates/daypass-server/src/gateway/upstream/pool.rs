@@ -1,0 +1,183 @@
+//! The connections to the API that are open.
+//!
+//! The upstream is one authority, so this is a stack: whoever used a connection last is used
+//! next. With HTTP/2 there is one connection for all.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::client::conn::{http1, http2};
+use tokio::time::sleep;
+
+use super::connect::Connector;
+use crate::gateway::body::{RequestBody, Streamed};
+
+/// Connections that are kept at most.
+const MOST: usize = 512;
+/// A connection that nobody used for two to three of these is closed: less than the 60 s after
+/// which many load balancers do it.
+const SWEEP: Duration = Duration::from_secs(16);
+
+/// What the API speaks.
+const UNKNOWN: u8 = 0;
+const HTTP1: u8 = 1;
+const HTTP2: u8 = 2;
+
+/// One connection that a request can be sent on.
+pub(super) enum Link {
+    Http1(http1::SendRequest<RequestBody>),
+    Http2(http2::SendRequest<RequestBody>),
+}
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    idle: Mutex<Vec<(u32, http1::SendRequest<RequestBody>)>>,
+    shared: Mutex<Option<http2::SendRequest<RequestBody>>>,
+    /// Held while the first connection is made, and each one with HTTP/2.
+    opening: tokio::sync::Mutex<()>,
+    speaks: AtomicU8,
+    sweeping: AtomicBool,
+    sweeps: AtomicU32,
+}
+
+impl Pool {
+    /// `negotiates` is whether a connection shows only when it is open what the API speaks.
+    pub(super) fn new(negotiates: bool) -> Self {
+        Self {
+            idle: Mutex::default(),
+            shared: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            speaks: AtomicU8::new(if negotiates { UNKNOWN } else { HTTP1 }),
+            sweeping: AtomicBool::new(false),
+            sweeps: AtomicU32::new(0),
+        }
+    }
+
+    /// Takes a connection that is open and free.
+    pub(super) fn take(&self) -> Option<Link> {
+        if self.speaks.load(Ordering::Relaxed) == HTTP2 {
+            let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+            return shared.clone().filter(|link| !link.is_closed()).map(Link::Http2);
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut busy = Vec::new();
+        let found = loop {
+            match idle.pop() {
+                Some((_, link)) if link.is_closed() => {}
+                Some((_, link)) if link.is_ready() => break Some(link),
+                // Its task has not run yet since its last answer ended.
+                Some(link) => busy.push(link),
+                None => break None,
+            }
+        };
+        idle.extend(busy.into_iter().rev());
+        found.map(Link::Http1)
+    }
+
+    /// Makes a connection, or takes one that somebody else made meanwhile for all.
+    pub(super) async fn open(&self, connector: &Connector) -> Result<Link, String> {
+        if self.speaks.load(Ordering::Relaxed) == HTTP1 {
+            return connector.open().await;
+        }
+        let _opening = self.opening.lock().await;
+        match self.speaks.load(Ordering::Relaxed) {
+            HTTP1 => return connector.open().await,
+            HTTP2 => {
+                if let Some(link) = self.take() {
+                    return Ok(link);
+                }
+            }
+            _ => {}
+        }
+        let link = connector.open().await?;
+        match &link {
+            Link::Http1(_) => self.speaks.store(HTTP1, Ordering::Relaxed),
+            Link::Http2(sender) => {
+                let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+                *shared = Some(sender.clone());
+                self.speaks.store(HTTP2, Ordering::Relaxed);
+            }
+        }
+        Ok(link)
+    }
+
+    fn put(self: Arc<Self>, link: http1::SendRequest<RequestBody>) {
+        if link.is_closed() {
+            return;
+        }
+        let now = self.sweeps.load(Ordering::Relaxed);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MOST {
+            idle.push((now, link));
+        }
+        drop(idle);
+        if !self.sweeping.swap(true, Ordering::Relaxed) {
+            tokio::spawn(sweep(Arc::downgrade(&self)));
+        }
+    }
+
+    /// Closes what nobody used for long. Returns whether anything is left.
+    fn age(&self) -> bool {
+        let now = self.sweeps.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|(since, link)| now.wrapping_sub(*since) < 3 && !link.is_closed());
+        if idle.is_empty() {
+            self.sweeping.store(false, Ordering::Relaxed);
+        }
+        !idle.is_empty()
+    }
+}
+
+async fn sweep(pool: Weak<Pool>) {
+    loop {
+        sleep(SWEEP).await;
+        match pool.upgrade() {
+            Some(pool) if pool.age() => {}
+            _ => return,
+        }
+    }
+}
+
+/// A connection that an answer still comes from.
+pub(in crate::gateway) struct Lease {
+    link: http1::SendRequest<RequestBody>,
+    pool: Arc<Pool>,
+}
+
+impl Lease {
+    /// The answer has come to its end.
+    pub(in crate::gateway) fn give_back(self) {
+        self.pool.put(self.link);
+    }
+}
+
+impl Link {
+    /// Sends a request. An error comes with the request if nothing of it was sent.
+    pub(super) async fn send(
+        self,
+        request: Request<RequestBody>,
+        pool: &Arc<Pool>,
+    ) -> Result<Response<Streamed>, (hyper::Error, Option<Box<Request<RequestBody>>>)> {
+        match self {
+            Self::Http1(mut link) => match link.try_send_request(request).await {
+                Ok(answer) => {
+                    let lease = Lease { link, pool: Arc::clone(pool) };
+                    Ok(answer.map(|body| Streamed::new(body, Some(lease))))
+                }
+                Err(mut error) => {
+                    let request = error.take_message().map(Box::new);
+                    Err((error.into_error(), request))
+                }
+            },
+            Self::Http2(mut link) => match link.try_send_request(request).await {
+                Ok(answer) => Ok(answer.map(|body| Streamed::new(body, None))),
+                Err(mut error) => {
+                    let request = error.take_message().map(Box::new);
+                    Err((error.into_error(), request))
+                }
+            },
+        }
+    }
+}
