@@ -261,19 +261,22 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 /// Parses the command line and runs its command.
 pub(crate) fn run(args: Vec<OsString>, env: Env) -> ExitCode {
-    let first = args.first().cloned();
+    let verb = args.iter().find(|word| !word.as_encoded_bytes().starts_with(b"-"));
+    let runs_a_command = verb.is_some_and(|verb| verb == "exec");
     let cli = match Cli::try_parse_from(std::iter::once(OsString::from("daypass")).chain(args)) {
         Ok(cli) => cli,
         Err(error) => {
             let forgot = error.kind() == clap::error::ErrorKind::MissingRequiredArgument;
-            if forgot && first.as_deref() == Some("exec".as_ref()) {
+            if forgot && runs_a_command {
                 let error = Error::new(Code::Usage, "there is no command");
                 let hint = "it stands after two dashes: daypass exec -- COMMAND";
-                return ended(Err(error.with_hint(hint)), false);
+                report::error(&error.with_hint(hint), false);
+                return ExitCode::from(command::exec::FAILED);
             }
             // Help and version go to stdout and succeed; nobody can be told that it is gone.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            let failed = if runs_a_command { command::exec::FAILED } else { 2 };
+            return ExitCode::from(if error.use_stderr() { failed } else { 0 });
         }
     };
     let Cli { globals, verb } = cli;

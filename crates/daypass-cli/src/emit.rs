@@ -105,14 +105,23 @@ pub(crate) fn destination(
     })
 }
 
-/// The file to replace: never a device, a pipe or a folder, and not what a symbolic link leads to,
-/// which somebody else may have laid there; the link itself is replaced.
+/// The file to replace: never a device, a pipe, a folder or a symbolic link, which somebody else
+/// may have laid there, and which would be replaced (`/dev/stdout` is one).
 fn out_file(path: &Path) -> Result<PathBuf, Error> {
-    match fs::metadata(path) {
+    let shown = printable(&path.to_string_lossy());
+    let usage = |what: &str, hint: &str| {
+        Err(Error::new(Code::Usage, format!("--out {shown}: {what}")).with_hint(hint))
+    };
+    if path.as_os_str() == "-" {
+        return usage("that is no file", "leave --out away: the token then goes to stdout");
+    }
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => usage(
+            "that is a symbolic link",
+            "name the file that it leads to, or leave --out away and redirect stdout",
+        ),
         Ok(found) if !found.is_file() => {
-            let shown = printable(&path.to_string_lossy());
-            Err(Error::new(Code::Usage, format!("--out {shown}: that is no regular file"))
-                .with_hint("name a file, or leave --out away and redirect stdout"))
+            usage("that is no regular file", "name a file, or leave --out away and redirect stdout")
         }
         _ => Ok(path.to_owned()),
     }

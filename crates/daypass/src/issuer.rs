@@ -40,6 +40,11 @@ pub trait Issuer: Send + Sync {
 
     /// Returns the host that is asked, for messages.
     fn host(&self) -> &str;
+
+    /// Returns the host that is asked to revoke, for messages.
+    fn revocation_host(&self) -> &str {
+        self.host()
+    }
 }
 
 /// What to do after a failed attempt.

@@ -222,10 +222,10 @@ async fn a_refusal_is_told_after_one_request() {
       hint: check client id, client secret and token URL
     RateLimited
       1 asked: error[issuer.rejected]: auth.example.com answered invalid_request (rate limit exceeded: too many token requests, try again later) for client sandbox
-      hint: check client id, client secret and token URL
+      hint: the issuer misses something, such as scopes, audience, resource or params
     HostileDescription
       1 asked: error[issuer.rejected]: auth.example.com answered invalid_request (first line\n::error::forged by the server\r\n::add-mask::a\n\u{1b}[2J\u{1b}]0;title\u{7}\u{1b}[31mred\u{0}\u{202e}desrever) for client sandbox
-      hint: check client id, client secret and token URL
+      hint: the issuer misses something, such as scopes, audience, resource or params
     "#);
 }
 

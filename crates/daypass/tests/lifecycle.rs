@@ -223,6 +223,40 @@ async fn a_min_ttl_beyond_every_token_names_both_times_and_the_setting_after_one
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_required_min_ttl_is_kept_after_a_slow_answer_too() {
+    let folder = Folder::of(World::of(Sandbox::builder().client(lives(10))));
+    folder.world.sandbox.stand(Endpoint::Token, Fault::Delay(s(5)));
+    let error = folder.step().token(required(9)).await.unwrap_err();
+    assert_eq!(error.code(), Code::TokenMinTtl);
+    assert!(folder.step().token(required(4)).await.is_ok());
+    assert_eq!(folder.world.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_is_down_is_not_taken_for_one_whose_tokens_are_short() {
+    let folder = Folder::of(World::of(Sandbox::builder().client(lives(60))));
+    get(&folder.step()).await.unwrap();
+    down(&folder.world);
+    advance(s(8)).await;
+    for _ in 0..2 {
+        let want = Want { timeout: s(2), ..required(55) };
+        let error = folder.step().token(want).await.unwrap_err();
+        assert_eq!(error.code(), Code::IssuerUnavailable, "{error:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_ended_on_its_way_is_not_asked_for_again_at_once() {
+    let folder = Folder::of(World::of(Sandbox::builder().client(lives(2))));
+    folder.world.sandbox.stand(Endpoint::Token, Fault::Delay(s(3)));
+    for _ in 0..5 {
+        let error = get(&folder.step()).await.unwrap_err();
+        assert_eq!(error.code(), Code::IssuerInvalidResponse);
+    }
+    assert_eq!(folder.world.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_early_refresh_that_stalls_holds_a_step_up_for_two_seconds_and_is_not_repeated() {
     let folder = Folder::new();
     let old = text(&get(&folder.step()).await.unwrap());

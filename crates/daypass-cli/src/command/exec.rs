@@ -17,7 +17,7 @@ use crate::{emit, limits, report, scrub};
 pub(crate) const INSIDE: &str = "DAYPASS_EXEC";
 
 /// What `exec` returns when it failed before the command ran.
-const FAILED: u8 = 125;
+pub(crate) const FAILED: u8 = 125;
 /// What shells return for a command that cannot be run, and for one that is not there.
 const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;

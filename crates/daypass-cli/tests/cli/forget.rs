@@ -85,9 +85,26 @@ fn an_issuer_that_is_down_revokes_nothing() {
     let token = cli.token();
     cli.end_issuer();
     insta::assert_snapshot!(cli.run(&["revoke"]).fails(4), @r"
-    error[issuer.unavailable]: 127.0.0.1:PORT gave no usable answer for client sandbox: cannot connect: connection refused
+    error[issuer.unavailable]: 127.0.0.1:PORT did not revoke the token of client sandbox: cannot connect: connection refused
       hint: the token is still cached and valid; check the network and the issuer, then try again
     ");
     assert_eq!(cli.token(), token);
     assert!(VERBS.contains(&"revoke"));
+}
+
+#[test]
+fn a_refused_revocation_names_the_host_that_refused() {
+    let (mut cli, other) = (Cli::bare(), Cli::bare());
+    cli.set("THE_SECRET", "sandbox-secret");
+    let revocation = format!("revocation_url = \"{}\"\n", other.url("/oauth/revoke"));
+    cli.write_yours(&(profile(&cli, "mine", "{ env = \"THE_SECRET\" }") + &revocation));
+    cli.token();
+    other.sandbox.plan("revocation:status=403".parse().unwrap());
+    let told = cli.run(&["revoke"]).fails(3);
+    let host = other.url("").replace("http://", "");
+    assert!(
+        told.contains(&format!("{host} refused to revoke the token of client sandbox: HTTP 403")),
+        "{told}"
+    );
+    assert!(told.contains("check revocation_url"), "{told}");
 }

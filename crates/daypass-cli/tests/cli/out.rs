@@ -71,3 +71,22 @@ fn a_device_or_a_pipe_is_not_replaced_by_a_file() {
     cli.run(&["token", "--out", "link"]).fails(2);
     assert_eq!(names(&cli), ["link", "pipe"]);
 }
+
+#[test]
+fn a_symbolic_link_is_not_replaced_by_a_file() {
+    let cli = Cli::new();
+    // `/dev/stdout` is such a link, and stdout may be a regular file.
+    fs::write(cli.path("work/file"), "before").unwrap();
+    symlink("file", cli.path("work/link")).unwrap();
+    insta::assert_snapshot!(cli.run(&["token", "--out", "link"]).fails(2), @r"
+    error[usage]: --out link: that is a symbolic link
+      hint: name the file that it leads to, or leave --out away and redirect stdout
+    ");
+    insta::assert_snapshot!(cli.run(&["token", "--out", "-"]).fails(2), @r"
+    error[usage]: --out -: that is no file
+      hint: leave --out away: the token then goes to stdout
+    ");
+    assert_eq!(names(&cli), ["file", "link"]);
+    assert_eq!(fs::read_to_string(cli.path("work/file")).unwrap(), "before");
+    assert_eq!(cli.sandbox.token_requests(), 0);
+}

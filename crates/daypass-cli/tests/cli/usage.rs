@@ -59,10 +59,12 @@ fn a_format_is_one_of_a_list() {
 #[test]
 fn a_command_to_run_comes_after_two_dashes() {
     let cli = Cli::new();
-    let told = cli.run(&["exec", "oauth2"]).fails(2);
+    let told = cli.run(&["exec", "oauth2"]).fails(125);
     assert!(told.contains("daypass exec -- COMMAND"), "{told}");
-    cli.run(&["exec"]).fails(2);
-    cli.run(&["exec", "--"]).fails(2);
+    cli.run(&["exec"]).fails(125);
+    cli.run(&["exec", "--"]).fails(125);
+    cli.run(&["exec", "--min-ttl", "x", "--", "true"]).fails(125);
+    cli.run(&["-v", "exec", "sh", "-c", "exit 3"]).fails(125);
     assert_eq!(cli.asked(), 0);
 }
 

@@ -4,7 +4,7 @@
 //! is followed out of the folder, nothing hangs, and nobody gets a token that is not his.
 
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -537,17 +537,31 @@ fn a_found_file_that_is_not_safely_ours_is_refused_before_anybody_is_asked() {
 }
 
 #[test]
-fn a_link_in_the_place_of_out_is_replaced_and_not_followed() {
+fn a_link_in_the_place_of_out_is_refused_and_not_followed() {
     let world = world();
     let (victim, out) = (world.path("victim"), world.path("work").join("out"));
     fs::write(&victim, "mine").unwrap();
-    mode(&victim, 0o644);
     symlink(&victim, &out).unwrap();
-    let output = world.run("ci", &["token", "--out", "out"]);
-    assert!(output.status.success(), "{}", said(&output));
+    refused(&world.run("ci", &["token", "--out", "out"]), 2, "usage");
     assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
-    let metadata = fs::symlink_metadata(&out).unwrap();
-    assert!(metadata.is_file() && metadata.mode() & 0o7777 == 0o600);
-    chown(&out, Some(NOBODY), None).unwrap();
+    assert!(fs::symlink_metadata(&out).unwrap().is_symlink());
+    fs::remove_file(&out).unwrap();
+    assert!(world.run("ci", &["token", "--out", "out"]).status.success());
+    assert_eq!(fs::metadata(&out).unwrap().mode() & 0o7777, 0o600);
     assert_eq!(fs::read_to_string(out).unwrap(), format!("{}\n", world.token("ci")));
+}
+
+#[test]
+fn a_home_that_is_closed_to_this_user_says_as_little_as_none() {
+    let world = world();
+    let program = world.public_program();
+    let home = made(&world, "closed");
+    let mut command = Command::new(program);
+    world.dress(&mut command, "ci").arg("token").uid(NOBODY).gid(NOBODY).current_dir("/");
+    command.env_remove("DAYPASS_CACHE_DIR").env_remove("XDG_CACHE_HOME").env("HOME", &home);
+    let output = command.env_remove("XDG_CONFIG_HOME").output().unwrap();
+    assert!(world.live(&token_of(&output)).is_some());
+    let said = said(&output);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.starts_with("daypass: warning: tokens are kept in memory only"), "{said}");
 }

@@ -73,7 +73,9 @@ impl FromStr for Fault {
             };
         };
         let typed = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
-        serde_json::from_value(json!({ name: typed })).or_else(|error| {
+        // A word such as `null` is a name here before it is JSON.
+        let as_word = |error| serde_json::from_value(json!({ name: value })).map_err(|_| error);
+        serde_json::from_value(json!({ name: typed })).or_else(as_word).or_else(|error| {
             // `oauth_error=invalid_client`: the field that matters most, bare.
             match (name, value) {
                 ("oauth_error", value) if !value.starts_with('{') => Ok(Self::OauthError {

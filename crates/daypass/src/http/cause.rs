@@ -58,6 +58,14 @@ fn of_tls(error: &rustls::Error) -> HttpError {
             "the server's certificate is for another host name"
         }
         CertificateError::Revoked => "the server's certificate was revoked",
+        // What is inside of `Other` is the verifier's own, in no words for people.
+        CertificateError::Other(_) => {
+            return HttpError::Untrusted(
+                "the server's certificate is not one for a server (a self-signed one must not be \
+                 a certificate authority's; make one that an authority signed)"
+                    .into(),
+            );
+        }
         other => {
             let other = printable(&other.to_string());
             return HttpError::Connect(format!("the server's certificate won't do: {other}"));

@@ -65,6 +65,7 @@ pub struct ClientCredentials {
     request: TokenRequest,
     pub(super) endpoint: Place,
     host: String,
+    revocation_host: Option<String>,
     pub(super) auth: Box<dyn ClientAuth>,
     pub(super) rules: Rules,
     pub(super) revocation: Option<Revoke>,
@@ -102,12 +103,14 @@ impl ClientCredentials {
             Place::Discovered(discovery) => host_of(discovery.url()),
         };
         let revocation = parts.revocation.map(Revoke::new).transpose()?;
+        let revocation_host = revocation.as_ref().map(|revocation| host_of(revocation.url()));
         let auth = ClientSecret::new(parts.auth, &parts.request.client_id, parts.secret)?;
         let (dialect, max_ttl, assume_ttl) = (parts.dialect, parts.max_ttl, parts.assume_ttl);
         Ok(Self {
             request: parts.request,
             endpoint,
             host,
+            revocation_host,
             auth: Box::new(auth),
             rules: Rules { dialect, max_ttl, assume_ttl },
             revocation,
@@ -207,6 +210,10 @@ impl Issuer for ClientCredentials {
 
     fn host(&self) -> &str {
         &self.host
+    }
+
+    fn revocation_host(&self) -> &str {
+        self.revocation_host.as_deref().unwrap_or(&self.host)
     }
 }
 

@@ -30,6 +30,13 @@ impl Revoke {
     }
 }
 
+impl Revoke {
+    pub(super) fn url(&self) -> &Url {
+        let (Self::Rfc7009(url) | Self::Genesys(url)) = self;
+        url
+    }
+}
+
 /// Revokes `token`. One that is already invalid counts as revoked.
 pub(super) async fn revoke(issuer: &ClientCredentials, token: &Token) -> Result<(), IssuerError> {
     let discovered;

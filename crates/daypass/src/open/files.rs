@@ -52,7 +52,7 @@ pub(super) fn read_all(opening: &Opening<'_>) -> Result<Vec<ConfigFile>, Error> 
     if let Some(path) = folder.as_ref().map(|folder| folder.join(NAME)) {
         match Text::read(&path, MAX_FILE, OFlags::empty()) {
             Ok(text) => files.push(text.parse(Origin::Yours)?),
-            Err(error) if is_absent(&error) => {}
+            Err(error) if is_absent(&error) || is_out_of_reach(&path, &error) => {}
             Err(error) => return Err(unreadable(&path, &error)),
         }
     }
@@ -154,6 +154,13 @@ impl Text {
         })?;
         ConfigFile::parse(text, &path, origin, &self.facts)
     }
+}
+
+/// Whether a file's folder is closed to this user, as the home of another one is: then it says no
+/// more than a home that is missing.
+fn is_out_of_reach(path: &Path, error: &io::Error) -> bool {
+    let closed = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    closed(error) && fs::symlink_metadata(path).is_err_and(|error| closed(&error))
 }
 
 fn is_absent(error: &io::Error) -> bool {

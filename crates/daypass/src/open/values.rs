@@ -2,20 +2,25 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use zeroize::Zeroizing;
 
-use crate::{Code, Error, External, printable, why};
+use crate::{Clock, Code, Error, External, SystemClock, Ticks, printable, why};
 
 /// The longest value that is read, in bytes.
 const MAX_VALUE: u64 = 64 * 1024;
+/// How long a command may take. A password manager that waits for its owner would wait for ever.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn read(value: External<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
     match value {
         External::File(path) => read_file(path),
-        External::Command(argv) => run(argv),
+        External::Command(argv) => run(argv, PATIENCE),
     }
 }
 
@@ -31,7 +36,7 @@ pub(super) fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
 }
 
 /// Runs a command without a shell and takes what it prints.
-fn run(argv: &[String]) -> Result<Zeroizing<Vec<u8>>, Error> {
+fn run(argv: &[String], patience: Duration) -> Result<Zeroizing<Vec<u8>>, Error> {
     let Some((program, arguments)) = argv.split_first() else {
         return Err(Error::new(Code::ConfigInvalid, "`command` is empty"));
     };
@@ -40,24 +45,70 @@ fn run(argv: &[String]) -> Result<Zeroizing<Vec<u8>>, Error> {
         Error::new(Code::ConfigUnreadable, format!("command {shown} {what}"))
             .with_hint("run it by hand: it must print the value and exit with 0")
     };
-    let child = Command::new(program)
+    let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| failed(format!("cannot be run: {}", why(&error))))?;
-    let mut child = child;
-    let output = child.stdout.take().map(limited).transpose();
+    let output = output_of(&mut child, patience);
     if output.is_err() {
-        // It may still be writing; nobody will read it.
+        // It may still be running or writing; nobody will read it.
         let _ = child.kill();
+        let _ = child.wait();
     }
-    let status = child.wait().map_err(|error| failed(format!("was lost: {}", error.kind())))?;
-    let output = output.map_err(|error| failed(format!("printed too much: {}", error.kind())))?;
+    let (status, output) = output.map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => failed(format!("is not done after {} s", patience.as_secs())),
+        io::ErrorKind::FileTooLarge => failed("printed too much".to_owned()),
+        _ => failed(format!("was lost: {}", why(&error))),
+    })?;
     if !status.success() {
         return Err(failed(format!("failed: {status}")));
     }
-    output.ok_or_else(|| failed("printed nothing".to_owned()))
+    Ok(output)
+}
+
+/// Waits for what a command prints, and for its end.
+fn output_of(
+    child: &mut Child,
+    patience: Duration,
+) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
+    let deadline = SystemClock.ticks().saturating_add(patience);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(68 * 1024 + 1));
+    let mut stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    loop {
+        ready(&stdout, deadline)?;
+        let mut part = Zeroizing::new([0; 4096]);
+        let read = stdout.read(&mut *part)?;
+        if read == 0 {
+            break;
+        }
+        bytes.extend_from_slice(part.get(..read).unwrap_or_default());
+        if bytes.len() as u64 > MAX_VALUE {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+    }
+    #[cfg(target_os = "linux")]
+    if let Ok(pidfd) = rustix::process::pidfd_open(
+        rustix::process::Pid::from_child(child),
+        rustix::process::PidfdFlags::empty(),
+    ) {
+        // It may have closed its output and go on.
+        ready(&pidfd, deadline)?;
+    }
+    Ok((child.wait()?, bytes))
+}
+
+/// Waits until a descriptor can be read.
+fn ready(fd: impl AsFd, deadline: Ticks) -> io::Result<()> {
+    let left = SystemClock.ticks().until(deadline);
+    let left = Timespec::try_from(left).map_err(|_| io::ErrorKind::InvalidInput)?;
+    match poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&left)) {
+        Ok(0) => Err(io::ErrorKind::TimedOut.into()),
+        Ok(_) => Ok(()),
+        Err(rustix::io::Errno::INTR) => ready(fd, deadline),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 fn limited(from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
@@ -93,6 +144,15 @@ mod tests {
         ] {
             let error = command(argv).unwrap_err();
             assert!(!format!("{error:?}").contains("sentinel"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_does_not_end_is_ended() {
+        for script in ["exec sleep 60", "exec sleep 60 >&-", "exec sleep 60 & wait"] {
+            let argv = ["sh", "-c", script].map(str::to_owned);
+            let error = run(&argv, Duration::from_millis(100)).unwrap_err();
+            assert_eq!(error.message(), "command sh is not done after 0 s", "{script}");
         }
     }
 

@@ -12,7 +12,7 @@ pub struct Region {
 
 impl Region {
     /// Whether `typed` is a way to say this region: its name with hyphens or underscores, its
-    /// domain, or the `login` or `api` host, also as an https address.
+    /// domain, or the `login`, `api` or `apps` host, also as an https address.
     pub(super) fn is_said_by(&self, typed: &str) -> bool {
         let typed = typed.trim_ascii();
         let host = match split_prefix(typed, "https://") {
@@ -22,7 +22,7 @@ impl Region {
         let at_domain = |host: &str| host.eq_ignore_ascii_case(self.domain);
         same_name(typed, self.name)
             || at_domain(host)
-            || ["login.", "api."]
+            || ["login.", "api.", "apps."]
                 .iter()
                 .any(|label| split_prefix(host, label).is_some_and(at_domain))
     }
@@ -62,6 +62,7 @@ mod tests {
                 domain.to_uppercase(),
                 format!("login.{domain}"),
                 format!("api.{domain}"),
+                format!("apps.{domain}"),
                 format!("https://{domain}"),
                 format!("https://login.{domain}"),
                 format!("https://login.{domain}/"),
@@ -83,7 +84,7 @@ mod tests {
             "eu-west-1.",
             "login.eu-west-1",
             "https://eu-west-1",
-            "apps.mypurecloud.ie",
+            "app.mypurecloud.ie",
             "xmypurecloud.ie",
             "mypurecloud.ie.evil.example",
             "evil.example/mypurecloud.ie",

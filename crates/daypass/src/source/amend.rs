@@ -62,16 +62,8 @@ impl Cached {
             return Ok(false);
         };
         let revoked = inner.issuer.revoke(&token, timeout).await;
-        revoked.map_err(|error| {
-            let error = inner.labels.issuer_error(inner.issuer.host(), &error);
-            match error.code() {
-                Code::IssuerUnavailable => error.with_hint(
-                    "the token is still cached and valid; check the network and the issuer, then \
-                     try again",
-                ),
-                _ => error,
-            }
-        })?;
+        let host = inner.issuer.revocation_host();
+        revoked.map_err(|error| inner.labels.revocation_error(host, &error))?;
         inner.slot.clear();
         inner.unkept.clear();
         let now = inner.effects.clock.now();

@@ -19,6 +19,9 @@ use crate::{Error, Granted, Reason, Source, Timestamp, Token};
 /// How long one attempt may take; shorter than a lease.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
+/// What a token may lose of its life on its way and still count as whole.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// How a fetch ended, other than with an error.
 pub(super) enum Attempted {
     Granted(Box<Granted>),
@@ -158,8 +161,19 @@ async fn landed(
     if gained {
         record.reason = Some(reason);
     }
-    // A new token's life counts from when it was asked for: what passed since may be its own.
-    let lives = if gained { token.lifetime() } else { inner.remaining(&token) };
+    // The moment that a new token was on its way counts as its own, lest nobody could ask for an
+    // hour of an hour.
+    let way = if gained { token.sent_at().until(now).min(MOMENT) } else { Duration::ZERO };
+    let lives = inner.remaining(&token).saturating_add(way);
+    if lives <= way {
+        let ended = IssuerError {
+            class: IssuerErrorClass::Unusable,
+            status: Some(200),
+            error: None,
+            description: Some("the token ended on its way here".to_owned()),
+        };
+        record.refusal = Some(refusal(&ended, now, BARE_REFUSAL));
+    }
     record.token = Some(token);
     let wanted = match mission.ask.min_ttl {
         MinTtl::Required(wanted) if wanted > lives => Some(wanted),
@@ -192,13 +206,14 @@ async fn failed(
 ) -> Result<Attempted, Error> {
     let now = inner.effects.clock.now();
     let host = inner.issuer.host();
-    record.note(
-        now,
-        match error.class {
-            IssuerErrorClass::Throttled(after) => EventKind::Throttled(after.unwrap_or_default()),
-            _ => EventKind::Failed(error.to_string()),
-        },
-    );
+    match error.class {
+        // Nobody was asked.
+        IssuerErrorClass::Throttled(_) if error.status.is_none() => {}
+        IssuerErrorClass::Throttled(after) => {
+            record.note(now, EventKind::Throttled(after.unwrap_or_default()));
+        }
+        _ => record.note(now, EventKind::Failed(error.to_string())),
+    }
     if let Some(memory) = remembered_for(error.class) {
         record.refusal = Some(refusal(error, now, memory));
     }

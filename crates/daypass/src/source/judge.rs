@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::damping::MAX_PAUSE;
 use super::decide::{Decision, Life, decide, margin};
 use super::{MinTtl, Want};
-use crate::store::{Record, Refusal};
+use crate::store::{EventKind, Record, Refusal};
 use crate::{Fingerprint, Reason, Timestamp, Token};
 
 /// How long a refusal (RFC 6749 section 5.2) is remembered.
@@ -110,9 +110,11 @@ pub(super) fn ahead(now: Timestamp, until: Timestamp, cap: Duration) -> Duration
 /// Judges a record.
 pub(super) fn judge(record: &Record, ask: &Ask, moment: Moment) -> Verdict {
     let Moment { now, .. } = moment;
-    let fetch = |reason| match standing_refusal(record, now).filter(|_| !ask.force) {
-        Some((refusal, left)) => Verdict::Refused { refusal, left },
-        None => Verdict::Fetch(reason),
+    // Who forces passes a refusal from before; one that came since is the answer.
+    let counts = |refusal: &Refusal| !ask.force || refusal.at > moment.began;
+    let fetch = |reason| match standing_refusal(record, now) {
+        Some((refusal, left)) if counts(&refusal) => Verdict::Refused { refusal, left },
+        _ => Verdict::Fetch(reason),
     };
     let cold = if ask.force { Reason::Forced } else { Reason::Cold };
     let Some(token) = &record.token else { return fetch(cold) };
@@ -131,6 +133,8 @@ pub(super) fn judge(record: &Record, ask: &Ask, moment: Moment) -> Verdict {
     }
     let pausing = record.retry.is_some_and(|retry| !ahead(now, retry.at, MAX_PAUSE).is_zero());
     let held_back = pausing || standing_refusal(record, now).is_some();
+    // The last token lived no longer: the next one would not either. After a failure nobody knows.
+    let settled = pausing && !last_attempt_failed(record);
     match decide(life, ask.min_ttl, margin(life.lifetime, moment.jitter)) {
         Decision::Use => Verdict::Serve(Concern::None),
         Decision::UseAndRefresh if held_back => Verdict::Serve(Concern::None),
@@ -139,12 +143,12 @@ pub(super) fn judge(record: &Record, ask: &Ask, moment: Moment) -> Verdict {
         Decision::Fetch => match ask.min_ttl {
             MinTtl::Preferred(_) if held_back => Verdict::Serve(Concern::Short),
             MinTtl::Preferred(_) => Verdict::Fetch(Reason::Expiring),
-            MinTtl::Required(wanted) if pausing => {
+            MinTtl::Required(wanted) if settled => {
                 Verdict::TooShort { wanted, has: life.remaining }
             }
             MinTtl::Required(_) => fetch(Reason::MinTtl),
         },
-        Decision::Unsatisfiable { lifetime } if pausing => {
+        Decision::Unsatisfiable { lifetime } if settled => {
             Verdict::TooShort { wanted: ask.min_ttl.for_lifetime(lifetime), has: lifetime }
         }
         Decision::Unsatisfiable { .. } => fetch(Reason::MinTtl),
@@ -175,6 +179,16 @@ fn refused_by_an_api(record: &Record, token: &Token, ask: &Ask, moment: Moment) 
         }
         _ => Some(Verdict::Fetch(Reason::Rejected)),
     }
+}
+
+/// Whether the issuer gave nothing when it was last asked.
+fn last_attempt_failed(record: &Record) -> bool {
+    let mut attempts = record.events.iter().rev().filter_map(|event| match event.kind {
+        EventKind::Fetched { .. } => Some(false),
+        EventKind::Failed(_) | EventKind::Throttled(_) => Some(true),
+        _ => None,
+    });
+    attempts.next().unwrap_or(false)
 }
 
 /// Returns the refusal that is still remembered, and for how long it is.
@@ -209,7 +223,7 @@ mod tests {
             error: "invalid_client".into(),
             description: None,
             status: 401,
-            at: at(NOW),
+            at: at(NOW - 1),
             until: at(until),
         })
     }
@@ -256,6 +270,9 @@ mod tests {
             if left == Duration::from_secs(20)));
         let forced = Ask { force: true, ..ask(TOKEN) };
         assert_eq!(judged(&refused(-1), &forced), Verdict::Fetch(Reason::Forced));
+        // Of fifty forced steps one is refused, and the others share that.
+        let moment = Moment { now: at(NOW), began: at(NOW - 2), jitter: 0.0, known: None };
+        assert!(matches!(judge(&refused(-1), &forced, moment), Verdict::Refused { .. }));
     }
 
     #[test]
@@ -283,6 +300,19 @@ mod tests {
         let short = |has| Verdict::TooShort { wanted: Duration::from_secs(7200), has };
         let hour = Duration::from_secs(3600);
         assert_eq!(judged(&pausing(3000), &ask(IMPOSSIBLE)), short(hour));
+    }
+
+    #[test]
+    fn an_issuer_that_gave_nothing_says_nothing_about_how_long_its_tokens_live() {
+        let mut failed =
+            Record { retry: Some(Retry { at: at(NOW + 5), failures: 1 }), ..record(1000) };
+        failed.note(at(NOW - 1), EventKind::Failed("HTTP 503".into()));
+        failed.note(at(NOW), EventKind::Rejected(Fingerprint::of("other")));
+        assert_eq!(judged(&failed, &ask(LONG)), Verdict::Fetch(Reason::MinTtl));
+        assert_eq!(judged(&failed, &ask(IMPOSSIBLE)), Verdict::Fetch(Reason::MinTtl));
+        assert_eq!(judged(&failed, &ask(TOKEN)), Verdict::Serve(Concern::None));
+        failed.note(at(NOW), EventKind::Throttled(Duration::from_secs(1)));
+        assert_eq!(judged(&failed, &ask(LONG)), Verdict::Fetch(Reason::MinTtl));
     }
 
     #[test]

@@ -67,6 +67,32 @@ impl Labels {
         }
     }
 
+    /// The issuer refused to revoke, or could not be asked.
+    pub(super) fn revocation_error(&self, host: &str, error: &IssuerError) -> Error {
+        let client = &self.client_and_variable();
+        match error.class {
+            IssuerErrorClass::Rejected
+            | IssuerErrorClass::BareRejected
+            | IssuerErrorClass::Unusable => Error::new(
+                Code::IssuerRejected,
+                format!("{host} refused to revoke the token of {client}: {error}"),
+            )
+            .with_hint(
+                "the token is still cached and valid; check revocation_url, and whether this \
+                 client may revoke tokens",
+            ),
+            IssuerErrorClass::Transient => Error::new(
+                Code::IssuerUnavailable,
+                format!("{host} did not revoke the token of {client}: {}", described(error)),
+            )
+            .with_hint(
+                "the token is still cached and valid; check the network and the issuer, then try \
+                 again",
+            ),
+            _ => self.issuer_error(host, error),
+        }
+    }
+
     fn client_and_variable(&self) -> String {
         match &self.client_from {
             Some(variable) => format!("{} ({variable})", self.client),
@@ -87,6 +113,13 @@ impl Labels {
             (Some("invalid_target"), _) => {
                 error.with_hint("the issuer knows no such audience or resource")
             }
+            (Some("unsupported_grant_type"), _) => error.with_hint(
+                "this token endpoint does not know the client_credentials grant: is token_url the \
+                 right one?",
+            ),
+            (Some("invalid_request"), _) => error.with_hint(
+                "the issuer misses something, such as scopes, audience, resource or params",
+            ),
             _ => error.with_hint("check client id, client secret and token URL"),
         }
     }

@@ -45,6 +45,7 @@ fn the_shorthand_takes_values_as_json_or_bare() {
         (r#"slow={"chunk":7}"#, Fault::Slow { chunk: 7, every: Duration::from_millis(100) }),
         ("truncated={\"after\":3}", Fault::Truncated { after: 3 }),
         ("expires_in=huge", Fault::ExpiresIn(ExpiresIn::Huge)),
+        ("expires_in=null", Fault::ExpiresIn(ExpiresIn::Null)),
         ("token_text=add_mask", Fault::TokenText(TokenText::AddMask)),
         ("token_type=DPoP", Fault::TokenType("DPoP".into())),
         ("redirect=http://a.example/?a=b", Fault::Redirect("http://a.example/?a=b".into())),

@@ -317,7 +317,7 @@ async fn a_holder_that_says_nothing_sensible_is_left_alone_for_a_while() {
         (vec![], Duration::from_secs(30)),
         (b"garbage that is as long as a real lease".to_vec(), Duration::from_secs(30)),
         (told(u64::MAX, minute), Duration::from_secs(60)),
-        (told(u64::MAX, u64::MAX), HOUR),
+        (told(u64::MAX, u64::MAX), Duration::from_secs(60)),
         (told(0, minute), Duration::ZERO),
     ] {
         let second = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::{Clock, Ticks};
 
 /// The longest lease that is believed.
-const MAX_LEASE: Duration = Duration::from_secs(3600);
+const MAX_LEASE: Duration = Duration::from_secs(60);
 
 /// What a lock file says about its holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
