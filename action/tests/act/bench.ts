@@ -103,9 +103,10 @@ export class Bench {
   async run(workflow: string, { event = 'push', payload, secrets, args = [], path, when }: Options = {}): Promise<Ran> {
     const name = join(this.repository, '.github/workflows/test.yml')
     writeFileSync(name, workflow)
-    writeFileSync(join(this.root, 'secrets'), dotenv({ CLIENT_SECRET: 'sandbox-secret', ...secrets }))
+    // JSON is YAML, and has no rule of its own for quotes.
+    writeFileSync(join(this.root, 'secrets.yml'), JSON.stringify({ CLIENT_SECRET: 'sandbox-secret', ...secrets }))
     writeFileSync(join(this.root, 'event.json'), JSON.stringify(payload ?? {}))
-    const flags = ['-W', name, '-P', 'ubuntu-latest=-self-hosted', '--secret-file', join(this.root, 'secrets'), '--eventpath', join(this.root, 'event.json')]
+    const flags = ['-W', name, '-P', 'ubuntu-latest=-self-hosted', '--secret-file', join(this.root, 'secrets.yml'), '--eventpath', join(this.root, 'event.json')]
     const cache = ['--cache-server-addr', '127.0.0.1', '--cache-server-path', join(this.root, 'cache')]
     const env = { PATH: [path, NODE, process.env['PATH']].filter(folder => folder !== undefined).join(':'), HOME: this.home, LANG: 'C.UTF-8' }
     const act = spawn(join(TOOLS, 'act'), [event, ...flags, ...cache, ...args], { cwd: this.repository, env, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -159,8 +160,4 @@ export class Bench {
     this.#sandbox?.kill()
     rmSync(this.root, { recursive: true, force: true })
   }
-}
-
-function dotenv(values: Readonly<Record<string, string>>): string {
-  return Object.entries(values).map(([name, value]) => `${name}='${value.replaceAll("'", "'\\''")}'\n`).join('')
 }
