@@ -782,6 +782,7 @@ async function startAgent(world, commands, daypass, inputs, job, named) {
   const path = job.agent ?? await placeFor(world, job.folder);
   if (path !== void 0) args.push("--socket", path);
   if (job.agent === void 0) args.push("--lifetime", inputs.lifetime, ...inputs.revoke ? ["--allow-revoke"] : []);
+  if (path !== void 0 && job.agent === void 0) await commands.state("socket", path);
   const answer = await daypass.json({ args, secrets: named.secrets });
   const { socket, pid } = answer;
   if (typeof socket !== "string" || typeof pid !== "number") {
@@ -790,7 +791,10 @@ async function startAgent(world, commands, daypass, inputs, job, named) {
   const address = `unix:${socket}`;
   const joined = job.agent !== void 0 || answer["joined"] === true;
   await commands.state("agent", address);
-  if (!joined) await commands.state("pid", String(pid));
+  if (!joined) {
+    await commands.state("pid", String(pid));
+    await commands.state("socket", socket);
+  }
   if (job.agent === void 0) await rememberAgent(job.folder, socket);
   const genesys = inputs.keys.get("provider") === "genesys-cloud";
   const tokenVariable = genesys ? "GENESYSCLOUD_ACCESS_TOKEN" : "ACCESS_TOKEN";

@@ -22,9 +22,6 @@ var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__ge
   mod
 ));
 
-// src/post.ts
-var import_promises5 = require("node:fs/promises");
-
 // src/job.ts
 var import_promises = require("node:fs/promises");
 var import_node_path = require("node:path");
@@ -649,13 +646,22 @@ async function post(world) {
   const daypass = new Daypass(world, commands, found, environment(world, folder));
   let inputs;
   await attempt(async () => void (inputs = readInputs(world.env)));
-  if (agent !== void 0 && inputs !== void 0) {
-    await finish(world, commands, daypass, inputs, { folder, agent, owner, state }, attempt);
+  if (agent !== void 0 && inputs !== void 0) await finish(world, commands, daypass, inputs, { folder, agent, state }, attempt);
+  const socket = state("socket");
+  if (owner) {
+    if (socket !== void 0) {
+      await attempt(
+        () => stopAgent(daypass, { socket, env: {} }).catch(async (error) => {
+          await world.end(Number(state("pid")), state("binary") ?? "");
+          throw error;
+        })
+      );
+    }
+    await attempt(() => removeFolder(folder));
   }
-  if (owner) await attempt(() => removeFolder(folder));
   return 0;
 }
-async function finish(world, commands, daypass, inputs, { folder, agent, owner, state }, attempt) {
+async function finish(world, commands, daypass, inputs, { folder, agent, state }, attempt) {
   const profile = state("profile") ?? inputs.profile;
   if (inputs.mode === "token") return warnOfAnEnd(world, commands, state("expires"));
   const env = { DAYPASS_AGENT: agent };
@@ -672,16 +678,6 @@ async function finish(world, commands, daypass, inputs, { folder, agent, owner, 
   if (inputs.revoke && token && token.left > 0) {
     await attempt(async () => void await daypass.json({ args: ["revoke", profile, "--json"], env }));
   }
-  if (owner && state("pid") !== void 0) {
-    await attempt(
-      () => stopAgent(daypass, { socket: agent.replace(/^unix:/, ""), env }).catch(async (error) => {
-        await world.end(Number(state("pid")), state("binary") ?? "");
-        throw error;
-      })
-    );
-  } else {
-    await (0, import_promises5.rm)(`${folder}/${profile}.toml`, { force: true });
-  }
 }
 function warnOfAnEnd(world, commands, expires) {
   const ended = expires === void 0 ? Number.NaN : Date.parse(expires);
@@ -695,7 +691,7 @@ function warnOfAnEnd(world, commands, expires) {
 // src/entry/world.ts
 var import_node_child_process = require("node:child_process");
 var import_node_crypto4 = require("node:crypto");
-var import_promises6 = require("node:fs/promises");
+var import_promises5 = require("node:fs/promises");
 var import_node_http = __toESM(require("node:http"), 1);
 var import_node_stream = require("node:stream");
 
@@ -750,7 +746,7 @@ function collected(from) {
   return () => Buffer.concat(parts);
 }
 async function end(pid, program) {
-  const runs = await (0, import_promises6.readlink)(`/proc/${pid}/exe`).catch(() => "");
+  const runs = await (0, import_promises5.readlink)(`/proc/${pid}/exe`).catch(() => "");
   if (runs.replace(/ \(deleted\)$/, "") === program) process.kill(pid, "SIGTERM");
 }
 

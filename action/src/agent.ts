@@ -33,6 +33,8 @@ export async function startAgent(world: World, commands: Commands, daypass: Dayp
   if (path !== undefined) args.push('--socket', path)
   // What holds for an agent is said by who starts it.
   if (job.agent === undefined) args.push('--lifetime', inputs.lifetime, ...(inputs.revoke ? ['--allow-revoke'] : []))
+  // Known before there is one: a step that is cancelled now leaves no agent that post does not find.
+  if (path !== undefined && job.agent === undefined) await commands.state('socket', path)
   const answer = await daypass.json({ args, secrets: named.secrets })
   const { socket, pid } = answer
   if (typeof socket !== 'string' || typeof pid !== 'number') {
@@ -41,7 +43,10 @@ export async function startAgent(world: World, commands: Commands, daypass: Dayp
   const address = `unix:${socket}`
   const joined = job.agent !== undefined || answer['joined'] === true
   await commands.state('agent', address)
-  if (!joined) await commands.state('pid', String(pid))
+  if (!joined) {
+    await commands.state('pid', String(pid))
+    await commands.state('socket', socket)
+  }
   if (job.agent === undefined) await rememberAgent(job.folder, socket)
   const genesys = inputs.keys.get('provider') === 'genesys-cloud'
   const tokenVariable = genesys ? 'GENESYSCLOUD_ACCESS_TOKEN' : 'ACCESS_TOKEN'

@@ -1,8 +1,6 @@
 // After the job, whatever became of it: what is new is shared, told and, where that is wanted, revoked; then the agent ends
 // and the folder goes. Nothing here fails a job.
 
-import { rm } from 'node:fs/promises'
-
 import { stopAgent } from './agent.ts'
 import { Commands } from './commands.ts'
 import { Daypass } from './daypass.ts'
@@ -31,17 +29,25 @@ export async function post(world: World): Promise<number> {
   const daypass = new Daypass(world, commands, found, environment(world, folder))
   let inputs: Inputs | undefined
   await attempt(async () => void (inputs = readInputs(world.env)))
-  if (agent !== undefined && inputs !== undefined) {
-    await finish(world, commands, daypass, inputs, { folder, agent, owner, state }, attempt)
+  if (agent !== undefined && inputs !== undefined) await finish(world, commands, daypass, inputs, { folder, agent, state }, attempt)
+  const socket = state('socket')
+  if (owner) {
+    if (socket !== undefined) {
+      await attempt(() =>
+        stopAgent(daypass, { socket, env: {} }).catch(async (error: unknown) => {
+          await world.end(Number(state('pid')), state('binary') ?? '')
+          throw error
+        }),
+      )
+    }
+    await attempt(() => removeFolder(folder))
   }
-  if (owner) await attempt(() => removeFolder(folder))
   return 0
 }
 
 interface Left {
   readonly folder: string
   readonly agent: string
-  readonly owner: boolean
   readonly state: (name: string) => string | undefined
 }
 
@@ -50,7 +56,7 @@ async function finish(
   commands: Commands,
   daypass: Daypass,
   inputs: Inputs,
-  { folder, agent, owner, state }: Left,
+  { folder, agent, state }: Left,
   attempt: (work: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const profile = state('profile') ?? inputs.profile
@@ -69,16 +75,6 @@ async function finish(
   // A token that has ended needs no revocation.
   if (inputs.revoke && token && token.left > 0) {
     await attempt(async () => void (await daypass.json({ args: ['revoke', profile, '--json'], env })))
-  }
-  if (owner && state('pid') !== undefined) {
-    await attempt(() =>
-      stopAgent(daypass, { socket: agent.replace(/^unix:/, ''), env }).catch(async (error: unknown) => {
-        await world.end(Number(state('pid')), state('binary') ?? '')
-        throw error
-      }),
-    )
-  } else {
-    await rm(`${folder}/${profile}.toml`, { force: true })
   }
 }
 
