@@ -70,16 +70,15 @@ export class Bench {
     })
   }
 
-  /** What the sandbox was asked, newest last. */
-  async asked(path: string): Promise<number> {
+  /** How the sandbox answered at a path, newest last. */
+  async answers(path: string): Promise<(number | null)[]> {
     const answer = await fetch(`${this.url}/_sandbox/log`)
-    const log = (await answer.json()) as { path: string }[] | { entries: { path: string }[] }
-    const entries = Array.isArray(log) ? log : log.entries
-    return entries.filter(entry => entry.path.split('?')[0] === path).length
+    const log = (await answer.json()) as { path: string; status: number | null }[]
+    return log.filter(entry => entry.path === path).map(entry => entry.status)
   }
 
-  tokenRequests(): Promise<number> {
-    return this.asked('/oauth/token')
+  async tokenRequests(): Promise<number> {
+    return (await this.answers('/oauth/token')).length
   }
 
   /** The usual inputs, as lines of YAML. */
