@@ -60,7 +60,10 @@ pub(super) async fn serve(port: Port, door: Door, mut stop: watch::Receiver<Stop
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(BUFFER);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEADERS)
+        .max_header_size(BUFFER)
+        .max_buf_size(BUFFER);
     loop {
         let permit = tokio::select! {
             permit = Arc::clone(&free).acquire_owned() => permit,

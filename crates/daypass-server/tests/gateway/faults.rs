@@ -205,3 +205,79 @@ async fn paced_requests_stop_short_of_the_limit() {
     }
     assert!(running.gateway.counts().paced >= 1);
 }
+
+#[tokio::test]
+async fn what_is_not_passed_on_is_refused_with_its_code() {
+    let api = Api::fine().await;
+    let running = Running::before(&api.url(), tokens());
+    for (line, fields, status, code) in [
+        ("CONNECT evil.example:443", "", 405, "gateway.method"),
+        ("TRACE /api", "", 405, "gateway.method"),
+        ("GET http://evil.example/", "", 400, "gateway.target"),
+        ("GET //evil.example/", "", 400, "gateway.target"),
+        ("OPTIONS *", "", 400, "gateway.target"),
+        ("GET /api", "connection: cookie\r\n", 400, "gateway.headers"),
+        ("GET /api", "expect: 200-maybe\r\n", 417, "gateway.expect"),
+        ("GET /oauth/token", "", 400, "gateway.login"),
+        ("POST /oauth/token", "content-length: 0\r\n", 400, "gateway.login"),
+    ] {
+        let answer = running.ask(line, fields, "").await;
+        assert_eq!((answer.status, answer.code().as_deref()), (status, Some(code)), "{line}");
+    }
+    let allow = running.ask("TRACE /api", "", "").await.field("allow").unwrap();
+    assert!(allow.contains("GET") && !allow.contains("TRACE"), "{allow}");
+    assert!(api.seen().is_empty());
+}
+
+/// Lets time pass for the gateway, while nothing else happens.
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn an_api_that_never_answers_is_a_504() {
+    let api = Api::start(|_| Act::Silence).await;
+    let running = Running::before(&api.url(), tokens());
+    let mut connection = running.connect().await;
+    connection.send(format!("GET /api HTTP/1.1\r\n{}\r\n", running.fields()).as_bytes()).await;
+    pass(301).await;
+    let answer = connection.answer().await;
+    assert_eq!((answer.status, answer.code().as_deref()), (504, Some("gateway.timeout")));
+}
+
+#[tokio::test]
+async fn a_client_that_stops_within_its_body_is_a_408() {
+    let api = Api::fine().await;
+    let running = Running::before(&api.url(), tokens());
+    for length in [100, 5_000_000] {
+        let mut connection = running.connect().await;
+        let head =
+            format!("POST /api HTTP/1.1\r\n{}content-length: {length}\r\n", running.fields());
+        connection.send(format!("{head}\r\nhalf").as_bytes()).await;
+        pass(61).await;
+        let answer = connection.answer().await;
+        assert_eq!((answer.status, answer.code().as_deref()), (408, Some("gateway.stalled")));
+    }
+    assert!(api.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_client_that_is_slow_with_its_fields_is_let_go() {
+    let api = Api::fine().await;
+    let running = Running::before(&api.url(), tokens());
+    let mut connection = running.connect().await;
+    connection.send(b"GET /api HTTP/1.1\r\nhost: ").await;
+    pass(76).await;
+    let answer = connection.answer().await;
+    assert!(answer.status == 0 || answer.status == 408, "{answer:?}");
+    // Too many or too long fields.
+    for fields in [format!("x: {}\r\n", "y".repeat(100_000)), "x: y\r\n".repeat(101)] {
+        let mut connection = running.connect().await;
+        connection.send(format!("GET /api HTTP/1.1\r\n{fields}\r\n").as_bytes()).await;
+        assert_eq!(connection.answer().await.status, 431);
+    }
+    assert!(api.seen().is_empty());
+}
