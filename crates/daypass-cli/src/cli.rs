@@ -11,7 +11,7 @@ use daypass::{Code, Env, Error, parse_duration};
 use crate::command;
 use crate::context::{Context, Loudness};
 use crate::format::Format;
-use crate::report;
+use crate::{report, supervise};
 
 const ABOUT: &str = "One valid OAuth 2.0 token for every step, process and machine";
 
@@ -91,6 +91,8 @@ pub(crate) enum Verb {
     Token(Token),
     /// Run a command with tokens in its environment, and without the credentials
     Exec(Exec),
+    /// Keep the credentials in memory and hand out tokens on a socket
+    Agent(command::agent::Agent),
     /// Show what is cached, how long it lives, what it cost and what happened last
     Status(Status),
     /// Remove a profile's token from the cache; it stays valid at the issuer
@@ -157,7 +159,8 @@ ACCESS_TOKEN, or under the name given with PROFILE=NAME. The credentials are tak
 Examples:
   daypass exec -- ./deploy.sh
   daypass exec genesys billing=BILLING_TOKEN -- make release
-  daypass exec --min-ttl 30m -- terraform apply")]
+  daypass exec --min-ttl 30m -- terraform apply
+  daypass exec --agent -- ./runs-for-hours.sh       each TOKEN=$(daypass token) in it is valid")]
 pub(crate) struct Exec {
     /// The profiles, each with the variable for its token if it needs another one
     #[arg(value_name = "PROFILE[=NAME]")]
@@ -168,6 +171,9 @@ pub(crate) struct Exec {
     /// How long to wait for the issuer, or for whoever is asking it
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     pub(crate) timeout: Duration,
+    /// Run an agent for as long as the command lives: it gets DAYPASS_AGENT and asks for its tokens
+    #[arg(long, conflicts_with = "min_ttl")]
+    pub(crate) agent: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
@@ -261,6 +267,10 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 /// Parses the command line and runs its command.
 pub(crate) fn run(args: Vec<OsString>, env: Env) -> ExitCode {
+    if let Some(Failure { error, exit_code }) = supervise::become_charge(&args) {
+        report::error(&error, false);
+        return ExitCode::from(exit_code);
+    }
     let verb = args.iter().find(|word| !word.as_encoded_bytes().starts_with(b"-"));
     let runs_a_command = verb.is_some_and(|verb| verb == "exec");
     let cli = match Cli::try_parse_from(std::iter::once(OsString::from("daypass")).chain(args)) {
@@ -271,11 +281,11 @@ pub(crate) fn run(args: Vec<OsString>, env: Env) -> ExitCode {
                 let error = Error::new(Code::Usage, "there is no command");
                 let hint = "it stands after two dashes: daypass exec -- COMMAND";
                 report::error(&error.with_hint(hint), false);
-                return ExitCode::from(command::exec::FAILED);
+                return ExitCode::from(supervise::FAILED);
             }
             // Help and version go to stdout and succeed; nobody can be told that it is gone.
             let _ = error.print();
-            let failed = if runs_a_command { command::exec::FAILED } else { 2 };
+            let failed = if runs_a_command { supervise::FAILED } else { 2 };
             return ExitCode::from(if error.use_stderr() { failed } else { 0 });
         }
     };
@@ -341,6 +351,7 @@ impl Verb {
         match self {
             Self::Token(token) => token.json || token.format == Format::Json,
             Self::Status(status) => status.json,
+            Self::Agent(agent) => agent.json,
             Self::Forget(profile) | Self::Revoke(profile) => profile.json,
             Self::Cache(Cache { verb: CacheVerb::Export(args) | CacheVerb::Import(args) }) => {
                 args.json
@@ -354,6 +365,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
     match verb {
         Verb::Token(args) => command::token::run(context, &args)?,
         Verb::Exec(args) => return command::exec::run(context, &args),
+        Verb::Agent(args) => return command::agent::run(context, &args),
         Verb::Status(args) => command::status::run(context, &args)?,
         Verb::Forget(args) => command::forget::forget(context, &args)?,
         Verb::Revoke(args) => command::forget::revoke(context, &args)?,

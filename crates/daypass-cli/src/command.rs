@@ -1,5 +1,6 @@
 //! One file per verb.
 
+pub(crate) mod agent;
 pub(crate) mod cache;
 pub(crate) mod demo;
 pub(crate) mod exec;
@@ -15,6 +16,8 @@ use std::io;
 use std::os::unix::net::UnixStream;
 
 use daypass::{Code, Error, printable};
+
+use crate::cli::Failure;
 
 /// More than the descriptors that a runtime takes for itself, in pairs.
 const RUNTIME_PAIRS: usize = 4;
@@ -32,19 +35,16 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Resul
     runtime.block_on(work)
 }
 
+/// As [`block_on`], for work that says with which exit code it fails; the event loop does so with
+/// that of `exec`.
+pub(crate) fn block_on_failing<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let done = block_on(async { Ok(work.await) });
+    done.map_err(|error| Failure { error, exit_code: crate::supervise::FAILED })?
+}
+
 /// Where descriptors run out, tokio's part for signals panics; this fails.
 fn has_descriptors() -> io::Result<()> {
     (0..RUNTIME_PAIRS).map(|_| UnixStream::pair()).collect::<io::Result<Vec<_>>>().map(drop)
-}
-
-/// The agent is asked where `DAYPASS_AGENT` is set, never the issuer instead: a step that was
-/// given an agent has no credentials, and must not look for some.
-pub(crate) fn refuse_agent(context: &crate::context::Context) -> Result<(), Error> {
-    match context.env.var_os("DAYPASS_AGENT") {
-        None => Ok(()),
-        Some(_) => {
-            Err(Error::new(Code::Usage, "DAYPASS_AGENT is set, but this version knows no agent")
-                .with_hint("unset DAYPASS_AGENT"))
-        }
-    }
 }

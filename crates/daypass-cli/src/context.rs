@@ -42,13 +42,31 @@ impl Context {
         }
     }
 
+    /// The same, but for the environment: that is empty.
+    pub(crate) fn like(&self) -> Self {
+        let (directory, config) = (self.directory.clone(), self.config.clone());
+        Self { env: Env::default(), directory, config, loudness: self.loudness }
+    }
+
     /// Opens a profile and tells its warnings.
     pub(crate) fn open(&self, profile: Option<&str>) -> Result<Opened, Error> {
         let opened = self.opening(profile).open()?;
-        if self.loudness > Loudness::Quiet {
-            opened.warnings.iter().for_each(|warning| report::warning(warning));
-        }
+        self.warn(&opened.warnings);
         Ok(opened)
+    }
+
+    /// Opens a profile for a process that stays, and tells its warnings.
+    pub(crate) fn open_to_stay(&self, profile: Option<&str>) -> Result<Opened, Error> {
+        let opened = Opening { style: Style::LongLived, ..self.opening(profile) }.open()?;
+        self.warn(&opened.warnings);
+        Ok(opened)
+    }
+
+    /// Tells warnings, unless nothing is to be said.
+    pub(crate) fn warn(&self, warnings: &[String]) {
+        if self.loudness > Loudness::Quiet {
+            warnings.iter().for_each(|warning| report::warning(warning));
+        }
     }
 
     pub(crate) fn opening<'a>(&'a self, profile: Option<&'a str>) -> Opening<'a> {

@@ -6,19 +6,19 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use daypass::{Clock, Code, Error, Granted, Profile, SystemClock, Timestamp, printable};
+use daypass::{Clock, Code, Error, Granted, SystemClock, Timestamp, printable};
 use rustix::fs::FileType;
 use zeroize::Zeroizing;
 
 use crate::context::{Context, on_terminal};
 use crate::format::{Format, format, github_entry};
+use crate::label::Label;
 use crate::report::unwritable;
 use crate::{mask, report};
 
 /// A token on its way out.
 pub(crate) struct Handout<'a> {
-    pub(crate) profile: &'a Profile,
-    pub(crate) client_id: &'a str,
+    pub(crate) label: Label<'a>,
     pub(crate) granted: &'a Granted,
     pub(crate) format: Format,
     /// `--out`.
@@ -33,7 +33,7 @@ pub(crate) fn hand_out(context: &Context, handout: &Handout<'_>) -> Result<(), E
     if context.on_github() || matches!(handout.format, Format::Github | Format::GithubEnv) {
         mask(token)?;
     }
-    let variable = handout.profile.token_variable();
+    let variable = handout.label.token_variable();
     let text = || format(handout.format, handout.granted, variable, now);
     match destination {
         Destination::Github(path) if handout.format == Format::Github => {
@@ -46,7 +46,7 @@ pub(crate) fn hand_out(context: &Context, handout: &Handout<'_>) -> Result<(), E
         Destination::Stdout => to_stdout(text().as_bytes())?,
     }
     if context.tells() {
-        report::line(&summary(handout.profile, handout.client_id, handout.granted, now));
+        report::line(&summary(handout.label, handout.granted, now));
     }
     Ok(())
 }
@@ -145,17 +145,12 @@ pub(crate) fn to_stdout(mut text: &[u8]) -> Result<(), Error> {
 }
 
 /// One line about a token: whose it is, how long it lives, where it came from.
-pub(crate) fn summary(
-    profile: &Profile,
-    client_id: &str,
-    granted: &Granted,
-    now: Timestamp,
-) -> String {
+pub(crate) fn summary(label: Label<'_>, granted: &Granted, now: Timestamp) -> String {
     format!(
         "{} {} client {} token {} {} left ({})",
-        profile.name,
-        profile.place(),
-        daypass::short_client_id(client_id),
+        label.name(),
+        label.place(),
+        label.client(),
         granted.token.fingerprint(),
         daypass::span(granted.token.remaining(now)),
         granted.source.as_str(),
@@ -169,7 +164,7 @@ pub(crate) fn hides_token(as_format: Format, out: Option<&Path>, show: bool) -> 
 }
 
 /// Adds entries to one of the files that GitHub Actions reads after the step.
-fn to_github(path: &Path, entries: &[(&str, &str)]) -> Result<(), Error> {
+pub(crate) fn to_github(path: &Path, entries: &[(&str, &str)]) -> Result<(), Error> {
     let shown = printable(&path.to_string_lossy());
     let mut text = Zeroizing::new(String::new());
     for (name, value) in entries {

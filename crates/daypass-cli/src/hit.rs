@@ -8,14 +8,15 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use daypass::{Clock, Env, SystemClock, Want, parse_duration};
+use daypass::{AgentAddress, Clock, Env, SystemClock, Want, parse_duration};
 
 use crate::cli::{self, Color, LogFormat};
 use crate::command::token;
 use crate::context::Context;
 use crate::emit::{self, Handout};
 use crate::format::Format;
-use crate::report;
+use crate::label::Label;
+use crate::{report, through};
 
 /// What the hit path understands of a command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +30,11 @@ pub(crate) struct HitArgs<'a> {
 /// that it knows.
 pub(crate) fn try_serve(args: &[OsString], env: &Env) -> Option<ExitCode> {
     let args = parse(args)?;
-    if env.var_os("DAYPASS_AGENT").is_some() || crate::context::on_terminal() {
+    if crate::context::on_terminal() {
         return None;
+    }
+    if env.var_os(AgentAddress::VARIABLE).is_some() {
+        return Some(through::hit(&args, env));
     }
     let context = Context::bare(env);
     let prepared = context.opening(args.profile).prepare().ok()?;
@@ -46,8 +50,7 @@ pub(crate) fn try_serve(args: &[OsString], env: &Env) -> Option<ExitCode> {
         return Some(cli::ended(token::go_on(&context, prepared, want, args.format), false));
     };
     let handout = Handout {
-        profile: &prepared.profile,
-        client_id: &prepared.client_id,
+        label: Label::Own { profile: &prepared.profile, client_id: &prepared.client_id },
         granted: &granted,
         format: args.format,
         out: None,

@@ -41,6 +41,8 @@ pub struct AgentSettings {
     pub lifetime: Option<Duration>,
     /// Whether those who ask may have tokens revoked.
     pub allow_revoke: bool,
+    /// Whether it lives and dies with a command, so that nobody else may stop it.
+    pub bound: bool,
     /// The port of both loopback addresses for `/metrics` and `/healthz`; 0 takes a free one.
     pub metrics_port: Option<u16>,
 }

@@ -14,6 +14,5 @@ pub use gateway::{
     Upstream,
 };
 pub use status::{
-    ErrorStatus, EventStatus, ProfileStatus, RefusalStatus, Row, Served, TokenStatus, span,
-    store_line,
+    ErrorStatus, EventStatus, ProfileStatus, RefusalStatus, Row, Served, TokenStatus, store_line,
 };

@@ -1,10 +1,8 @@
 //! What `daypass status` shows of a profile, as data: made from a record here or in an agent, and
 //! shown by the command. All text in it is printable, but for the client id, which is as it is.
 
-use std::time::Duration;
-
 use daypass::{
-    Error, Event, EventKind, Profile, Record, StoreError, StorePlace, Timestamp, printable,
+    Error, Event, EventKind, Profile, Record, StoreError, StorePlace, Timestamp, printable, span,
 };
 use serde::{Deserialize, Serialize};
 
@@ -236,29 +234,5 @@ fn told(event: &Event) -> String {
         EventKind::Forgotten => "forgotten".to_owned(),
         EventKind::Revoked(fingerprint) => format!("revoked {fingerprint}"),
         _ => "something else".to_owned(),
-    }
-}
-
-/// A duration as people say it: `57m`, `1h05m`, `40s`.
-pub fn span(duration: Duration) -> String {
-    match duration.as_secs() {
-        seconds if seconds >= 172_800 => format!("{}d", seconds / 86_400),
-        seconds if seconds >= 3600 => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
-        seconds if seconds >= 60 => format!("{}m", seconds / 60),
-        seconds => format!("{seconds}s"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_read_as_people_say_them() {
-        for (seconds, expected) in
-            [(0, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (3900, "1h05m"), (172_800, "2d")]
-        {
-            assert_eq!(span(Duration::from_secs(seconds)), expected);
-        }
     }
 }

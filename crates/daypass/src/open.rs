@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub use files::trust_file;
-pub use place::StorePlace;
+pub use place::{StorePlace, job_folder};
 pub use prepared::Prepared;
 pub use share::{Imported, Share};
 

@@ -1,26 +1,25 @@
-//! `daypass exec`: becomes the command, with tokens in its environment and without credentials.
+//! `daypass exec`: becomes the command, with tokens in its environment and without credentials; or
+//! runs it beside an agent ([`beside`]).
 
-use std::ffi::OsString;
-use std::io;
-use std::os::unix::process::CommandExt;
+mod beside;
+
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use daypass::{Clock, Code, Error, Granted, Opened, SystemClock, Timestamp, printable};
+use daypass::{
+    AgentAddress, AgentLabel, Clock, Code, Error, Granted, MinTtl, Opened, SystemClock, Timestamp,
+    printable,
+};
 
-use super::{block_on, refuse_agent, token};
+use super::{block_on, token};
 use crate::cli::{Exec, Failure};
 use crate::context::Context;
-use crate::{emit, limits, report, scrub};
+use crate::label::Label;
+use crate::supervise::{self, FAILED};
+use crate::{emit, report, scrub, through};
 
 /// Tells a `daypass` within the command which variables have its tokens.
 pub(crate) const INSIDE: &str = "DAYPASS_EXEC";
-
-/// What `exec` returns when it failed before the command ran.
-pub(crate) const FAILED: u8 = 125;
-/// What shells return for a command that cannot be run, and for one that is not there.
-const CANNOT_RUN: u8 = 126;
-const NOT_FOUND: u8 = 127;
 
 pub(crate) fn run(context: &Context, args: &Exec) -> Result<ExitCode, Failure> {
     let failed = |error| Failure { error, exit_code: FAILED };
@@ -28,9 +27,17 @@ pub(crate) fn run(context: &Context, args: &Exec) -> Result<ExitCode, Failure> {
         failed(Error::new(Code::Usage, "there is no command").with_hint("daypass exec -- COMMAND"))
     })?;
     let wanted = wanted(&args.profiles).map_err(failed)?;
-    let passes = passes(context, args, &wanted).map_err(failed)?;
-    let files = context.opening(None).files().map_err(failed)?;
-    let opened: Vec<_> = passes.iter().map(|pass| &pass.opened).collect();
+    if args.agent {
+        return beside::agent(context, &wanted, program, arguments);
+    }
+    let agent = through::agent(context).map_err(failed)?;
+    let passes = passes(context, args, &wanted, agent.as_ref()).map_err(failed)?;
+    let files = match (context.opening(None).files(), agent) {
+        // With an agent no file is needed: one that cannot be read is no reason to fail.
+        (Err(_), Some(_)) => Vec::new(),
+        (files, _) => files.map_err(failed)?,
+    };
+    let opened: Vec<_> = passes.iter().filter_map(|pass| pass.origin.opened()).collect();
 
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(scrub::environment(&context.env, &files, &opened));
@@ -39,10 +46,7 @@ pub(crate) fn run(context: &Context, args: &Exec) -> Result<ExitCode, Failure> {
     }
     let given: Vec<_> = passes.iter().map(|pass| pass.variable.as_str()).collect();
     command.env(INSIDE, given.join(" "));
-    limits::release();
-    // On success nothing of this process stays, and nothing below is reached.
-    let error = command.exec();
-    Err(cannot_run(program, &error))
+    Err(supervise::run(&mut command, program))
 }
 
 /// A profile on the command line, and the variable for its token.
@@ -58,9 +62,36 @@ const ROUNDS: usize = 4;
 const MOMENT: Duration = Duration::from_secs(1);
 
 struct Pass {
-    opened: Opened,
+    origin: Origin,
     granted: Granted,
     variable: String,
+}
+
+/// Whose token it is, and where another one can be had.
+enum Origin {
+    Own(Box<Opened>),
+    Agent { address: AgentAddress, profile: Option<String>, label: AgentLabel },
+}
+
+impl Origin {
+    fn label(&self) -> Label<'_> {
+        match self {
+            Self::Own(opened) => Label::of(opened),
+            Self::Agent { label, .. } => Label::Agent(label),
+        }
+    }
+
+    fn opened(&self) -> Option<&Opened> {
+        match self {
+            Self::Own(opened) => Some(opened),
+            Self::Agent { .. } => None,
+        }
+    }
+
+    /// How long tokens must live, by the profile's own word. An agent keeps that to itself.
+    fn min_ttl(&self) -> Option<Duration> {
+        self.opened().and_then(|opened| opened.profile.min_ttl)
+    }
 }
 
 fn wanted(profiles: &[String]) -> Result<Vec<Wanted<'_>>, Error> {
@@ -132,18 +163,22 @@ fn means_something_else(variable: &str) -> bool {
         || daypass::credential_variables().any(|credential| credential == variable)
 }
 
-fn passes(context: &Context, args: &Exec, wanted: &[Wanted<'_>]) -> Result<Vec<Pass>, Error> {
-    refuse_agent(context)?;
+fn passes(
+    context: &Context,
+    args: &Exec,
+    wanted: &[Wanted<'_>],
+    agent: Option<&AgentAddress>,
+) -> Result<Vec<Pass>, Error> {
     let mut passes: Vec<Pass> = Vec::with_capacity(wanted.len());
     for want in wanted {
-        let opened = context.open(want.profile)?;
-        let variable = want.variable.unwrap_or(opened.profile.token_variable()).to_owned();
+        let (origin, granted) = first(context, args, want.profile, agent)?;
+        let label = origin.label();
+        let variable = want.variable.unwrap_or(label.token_variable()).to_owned();
         if passes.iter().any(|pass| pass.variable == variable) {
             return Err(Error::new(Code::Usage, format!("two tokens would be in {variable}"))
-                .with_hint(format!("name another variable: {}=NAME", opened.profile.name)));
+                .with_hint(format!("name another variable: {}=NAME", label.name())));
         }
-        let granted = fetch(context, args, &opened)?;
-        passes.push(Pass { opened, granted, variable });
+        passes.push(Pass { origin, granted, variable });
     }
     // While one issuer was slow, the token of another may have grown too old.
     for _ in 0..ROUNDS {
@@ -151,22 +186,58 @@ fn passes(context: &Context, args: &Exec, wanted: &[Wanted<'_>]) -> Result<Vec<P
         let Some(stale) = passes.iter_mut().find(|pass| pass.is_stale(args, now)) else {
             return Ok(passes);
         };
-        stale.granted = fetch(context, args, &stale.opened)?;
+        stale.granted = again(context, args, &stale.origin)?;
     }
     Err(Error::new(Code::TokenDeadline, "the tokens end faster than they can be had together")
         .with_hint("ask for less with --min-ttl, or run one command per profile"))
 }
 
-fn fetch(context: &Context, args: &Exec, opened: &Opened) -> Result<Granted, Error> {
-    let granted = block_on(token::for_child(opened, args.min_ttl, args.timeout))?;
+/// The first token of a profile.
+fn first(
+    context: &Context,
+    args: &Exec,
+    profile: Option<&str>,
+    agent: Option<&AgentAddress>,
+) -> Result<(Origin, Granted), Error> {
+    let Some(address) = agent else {
+        let origin = Origin::Own(Box::new(context.open(profile)?));
+        let granted = again(context, args, &origin)?;
+        return Ok((origin, granted));
+    };
+    let answer = ask(args, address, profile)?;
+    let (address, profile) = (address.clone(), profile.map(str::to_owned));
+    let origin = Origin::Agent { address, profile, label: answer.label };
+    tell(context, &origin, &answer.granted)?;
+    Ok((origin, answer.granted))
+}
+
+/// Another token from where the first came from.
+fn again(context: &Context, args: &Exec, origin: &Origin) -> Result<Granted, Error> {
+    let granted = match origin {
+        Origin::Own(opened) => block_on(token::for_child(opened, args.min_ttl, args.timeout))?,
+        Origin::Agent { address, profile, .. } => ask(args, address, profile.as_deref())?.granted,
+    };
+    tell(context, origin, &granted)?;
+    Ok(granted)
+}
+
+fn ask(
+    args: &Exec,
+    address: &AgentAddress,
+    profile: Option<&str>,
+) -> Result<daypass::AgentToken, Error> {
+    let min_ttl = through::min_ttl(args.min_ttl, MinTtl::EXEC);
+    through::ask(address, profile, min_ttl, None, args.timeout)
+}
+
+fn tell(context: &Context, origin: &Origin, granted: &Granted) -> Result<(), Error> {
     if context.on_github() {
         emit::mask(granted.token.access_token().secret())?;
     }
     if context.tells() {
-        let (profile, client_id) = (&opened.profile, &opened.client_id);
-        report::line(&emit::summary(profile, client_id, &granted, SystemClock.now()));
+        report::line(&emit::summary(origin.label(), granted, SystemClock.now()));
     }
-    Ok(granted)
+    Ok(())
 }
 
 impl Pass {
@@ -174,22 +245,9 @@ impl Pass {
     /// moment's work takes of a token that is new.
     fn is_stale(&self, args: &Exec, now: Timestamp) -> bool {
         let left = self.granted.token.remaining(now);
-        let required = args.min_ttl.or(self.opened.profile.min_ttl).unwrap_or_default();
+        let required = args.min_ttl.or(self.origin.min_ttl()).unwrap_or_default();
         left.is_zero() || left + MOMENT < required
     }
-}
-
-fn cannot_run(program: &OsString, error: &io::Error) -> Failure {
-    let shown = printable(&program.to_string_lossy());
-    let (exit_code, hint) = match error.kind() {
-        io::ErrorKind::NotFound => (NOT_FOUND, "is it installed, and in PATH?"),
-        io::ErrorKind::ArgumentListTooLong => {
-            (CANNOT_RUN, "its arguments or environment are too long")
-        }
-        _ => (CANNOT_RUN, "may it be executed?"),
-    };
-    let error = Error::new(Code::Usage, format!("{shown} cannot be run: {}", daypass::why(error)));
-    Failure { error: error.with_hint(hint), exit_code }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::block_on;
 use crate::cli::duration;
 use crate::context::Context;
 use crate::emit::to_stdout;
+use crate::signals::Signals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -107,9 +108,9 @@ pub(crate) fn run(_: &Context, args: Sandbox) -> Result<(), Error> {
             Error::new(Code::Usage, format!("the sandbox cannot listen: {error}"))
                 .with_hint("is the port taken? --port 0 takes a free one")
         })?;
-        let stopped = stop_signal()?;
+        let mut stopped = Signals::to_stop()?;
         to_stdout(introduction(args.flavour, &server.url(), &args.client_id).as_bytes())?;
-        stopped.await;
+        stopped.next().await;
         server.shutdown().await;
         Ok(())
     })
@@ -136,20 +137,4 @@ fn introduction(flavour: Kind, url: &str, client_id: &str) -> String {
         ),
     };
     first + &then
-}
-
-/// Catches the signals from now on; what it returns waits for one.
-fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed = |error: std::io::Error| {
-        Error::new(Code::Internal, format!("signals cannot be waited for: {}", error.kind()))
-    };
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

@@ -1,34 +1,47 @@
-//! `daypass status`: what is cached, how long it lives, what it cost, what happened last.
+//! `daypass status`: what is cached, how long it lives, what it cost, what happened last. The facts are
+//! made in `daypass_server::Row`, here or in the agent; here they are shown.
 
 use std::time::Duration;
 
 use daypass::{
-    Clock, Code, Error, Event, EventKind, Opened, Record, StorePlace, SystemClock, Timestamp,
-    printable, profile_names, short_client_id, span,
+    AgentAddress, Clock, Code, Error, SystemClock, printable, profile_names, short_client_id, span,
 };
+use daypass_server::{ProfileStatus, Row, Served, TokenStatus};
 use serde_json::{Value, json};
 
 use super::block_on;
 use crate::cli::Status;
 use crate::context::Context;
 use crate::emit::to_stdout;
+use crate::through;
 
 /// The width of the bar of a token's life.
 const BAR: usize = 20;
 
 pub(crate) fn run(context: &Context, args: &Status) -> Result<(), Error> {
-    let now = SystemClock.now();
-    let rows = match &args.profile {
-        Some(name) => vec![Row::read(context, Some(name))?],
-        None => all(context)?,
+    let name = args.profile.as_deref();
+    let (rows, agent) = match through::agent(context)? {
+        Some(address) => in_agent(&address, name)?,
+        None => (own(context, name)?, None),
     };
     let text = if args.json {
-        let rows: Vec<_> = rows.iter().map(|row| row.json(now)).collect();
-        format!("{}\n", json!({ "profiles": rows }))
+        let object = match agent {
+            Some(agent) => json!({ "profiles": rows, "agent": agent.json }),
+            None => json!({ "profiles": rows }),
+        };
+        format!("{object}\n")
     } else {
-        rows.iter().map(|row| row.text(now)).collect::<Vec<_>>().join("\n")
+        let agent = agent.map(|agent| agent.line);
+        agent.into_iter().chain(rows.iter().map(text)).collect::<Vec<_>>().join("\n")
     };
     to_stdout(text.as_bytes())
+}
+
+fn own(context: &Context, name: Option<&str>) -> Result<Vec<Row>, Error> {
+    match name {
+        Some(name) => Ok(vec![read(context, Some(name))?]),
+        None => all(context),
+    }
 }
 
 /// All profiles; one that can't be opened says why instead of failing the others.
@@ -37,166 +50,138 @@ fn all(context: &Context) -> Result<Vec<Row>, Error> {
     let names = profile_names(&files, &context.env);
     if names.is_empty() {
         // The error for this teaches how to set one up.
-        return Row::read(context, None).map(|row| vec![row]);
+        return read(context, None).map(|row| vec![row]);
     }
-    let read = |name: &String| {
-        Row::read(context, Some(name))
-            .unwrap_or_else(|error| Row { name: name.clone(), state: State::Closed(error) })
-    };
-    Ok(names.iter().map(read).collect())
+    let row =
+        |name: &String| read(context, Some(name)).unwrap_or_else(|error| Row::closed(name, &error));
+    Ok(names.iter().map(row).collect())
 }
 
-/// One profile in the table.
-struct Row {
-    name: String,
-    state: State,
-}
-
-enum State {
-    Open { opened: Box<Opened>, record: Box<Record> },
-    Closed(Error),
-}
-
-impl Row {
-    fn read(context: &Context, name: Option<&str>) -> Result<Self, Error> {
-        let opened = context.open(name)?;
-        let record = block_on(async {
-            opened.source.record().await.map_err(|error| {
-                Error::new(Code::StoreFailed, format!("the cache cannot be read: {error}"))
-                    .with_hint("set DAYPASS_CACHE_DIR to a folder that is yours")
-            })
-        })?;
-        let record = Box::new(record.unwrap_or_default());
-        let name = opened.profile.name.clone();
-        Ok(Self { name, state: State::Open { opened: Box::new(opened), record } })
-    }
-
-    fn text(&self, now: Timestamp) -> String {
-        let (opened, record) = match &self.state {
-            State::Open { opened, record } => (opened, record),
-            State::Closed(error) => {
-                let hint = error.hint().map(|hint| format!("\n  hint     {hint}"));
-                let why = format!("error[{}]: {}", error.code(), error.message());
-                return format!("{}\n  {why}{}\n", self.name, hint.unwrap_or_default());
-            }
-        };
-        let mut lines = vec![format!(
-            "{}  {}  client {}",
-            self.name,
-            opened.profile.place(),
-            short_client_id(&opened.client_id)
-        )];
-        let scopes = opened.profile.scopes.to_string();
-        if !scopes.is_empty() {
-            lines.push(format!("  scopes   {}", printable(&scopes)));
-        }
-        lines.push(format!("  token    {}", token_line(record, now)));
-        lines.push(format!("  served   {}", served_line(record)));
-        lines.push(format!("  store    {}", store_line(&opened.place)));
-        if let Some(refusal) = &record.refusal {
-            let left = now.until(refusal.until);
-            let memory = if left.is_zero() {
-                String::new()
-            } else {
-                format!("; the issuer is not asked again for {}", span(left))
-            };
-            let ago = ago(refusal.at, now);
-            lines.push(format!("  refused  {ago} ago: {}{memory}", refusal.error));
-        }
-        let events = record.events.iter().rev().take(5);
-        for (index, event) in events.enumerate() {
-            let label = if index == 0 { "  events   " } else { "           " };
-            lines.push(format!("{label}{} ago  {}", ago(event.at, now), told(event)));
-        }
-        lines.join("\n") + "\n"
-    }
-
-    fn json(&self, now: Timestamp) -> Value {
-        let (opened, record) = match &self.state {
-            State::Open { opened, record } => (opened, record),
-            State::Closed(error) => {
-                return json!({
-                    "profile": self.name,
-                    "error": {
-                        "code": error.code().as_str(),
-                        "message": error.message(),
-                        "hint": error.hint(),
-                    },
-                });
-            }
-        };
-        let token = record.token.as_ref().map(|token| {
-            json!({
-                "fingerprint": token.fingerprint().to_string(),
-                "issued_at": token.sent_at().to_string(),
-                "expires_at": token.expires_at().to_string(),
-                "expires_in": token.remaining(now).as_secs(),
-                "lifetime": token.lifetime().as_secs(),
-                "scope": token.scope().map(ToString::to_string),
-                "reason": record.reason.map(|reason| reason.as_str()),
-                "rejected": is_rejected(record),
-            })
-        });
-        let refusal = record.refusal.as_ref().map(|refusal| {
-            json!({
-                "error": refusal.error,
-                "description": refusal.description,
-                "status": refusal.status,
-                "at": refusal.at.to_string(),
-                "remembered_for": now.until(refusal.until).as_secs(),
-            })
-        });
-        let events: Vec<_> = record
-            .events
-            .iter()
-            .map(|event| json!({ "at": event.at.to_string(), "what": told(event) }))
-            .collect();
-        let tally = &record.tally;
-        json!({
-            "profile": self.name,
-            "place": opened.profile.place(),
-            "client_id": opened.client_id,
-            "scopes": opened.profile.scopes.iter().collect::<Vec<_>>(),
-            "store": store_line(&opened.place),
-            "token": token,
-            "served": {
-                "memory": tally.memory,
-                "store": tally.store,
-                "agent": tally.agent,
-                "issuer": tally.issuer,
-                "waited": tally.waited,
-            },
-            "refusal": refusal,
-            "events": events,
+fn read(context: &Context, name: Option<&str>) -> Result<Row, Error> {
+    let opened = context.open(name)?;
+    let record = block_on(async {
+        opened.source.record().await.map_err(|error| {
+            Error::new(Code::StoreFailed, format!("the cache cannot be read: {error}"))
+                .with_hint("set DAYPASS_CACHE_DIR to a folder that is yours")
         })
+    })?;
+    let (profile, now) = (&opened.profile, SystemClock.now());
+    Ok(Row::of(profile, &opened.client_id, &opened.place, Ok(record), now))
+}
+
+/// What an agent says of itself.
+struct Told {
+    json: Value,
+    line: String,
+}
+
+/// What the agent has, or of that one profile.
+fn in_agent(address: &AgentAddress, name: Option<&str>) -> Result<(Vec<Row>, Option<Told>), Error> {
+    let mut status = address.status()?;
+    let other = || {
+        Error::new(Code::AgentUnreachable, format!("{address} tells its state in another way"))
+            .with_hint("is it one of another version? daypass agent --stop, then start it again")
+    };
+    let rows = status.get_mut("profiles").map(Value::take).ok_or_else(other)?;
+    let mut rows: Vec<Row> = serde_json::from_value(rows).map_err(|_| other())?;
+    if let Some(name) = name {
+        let is_meant = |row: &Row| match row {
+            Row::Open(status) => status.profile == name,
+            Row::Closed { profile, .. } => profile == name,
+        };
+        rows.retain(is_meant);
+        if rows.is_empty() {
+            let shown = printable(name);
+            return Err(Error::new(
+                Code::ConfigUnknownProfile,
+                format!("the agent has no profile \"{shown}\""),
+            )
+            .with_hint(format!(
+                "daypass status lists what it has; daypass agent {shown} adds it"
+            )));
+        }
+    }
+    let agent = status.get_mut("agent").map(Value::take).unwrap_or_default();
+    let line = agent_line(address, &agent);
+    Ok((rows, Some(Told { json: agent, line })))
+}
+
+/// One line about an agent.
+fn agent_line(address: &AgentAddress, agent: &Value) -> String {
+    let number = |name: &str| agent.get(name).and_then(Value::as_u64);
+    let left = |name| number(name).map(|seconds| span(Duration::from_secs(seconds)));
+    let mut line = format!("agent  {address}");
+    if let Some(pid) = number("pid") {
+        line.push_str(&format!("  pid {pid}"));
+    }
+    if let Some(left) = left("lifetime_left") {
+        line.push_str(&format!("  ends in {left}"));
+    }
+    if let Some(left) = left("idle_left") {
+        line.push_str(&format!("  if idle in {left}"));
+    }
+    line + "\n"
+}
+
+fn text(row: &Row) -> String {
+    match row {
+        Row::Open(status) => open_text(status),
+        Row::Closed { profile, error } => {
+            let hint = error.hint.as_deref().map(printable);
+            let hint = hint.map(|hint| format!("\n  hint     {hint}")).unwrap_or_default();
+            let why = format!("error[{}]: {}", printable(&error.code), printable(&error.message));
+            format!("{}\n  {why}{hint}\n", printable(profile))
+        }
     }
 }
 
-fn is_rejected(record: &Record) -> bool {
-    let fingerprint = record.token.as_ref().map(|token| token.fingerprint());
-    fingerprint.is_some() && record.rejected.map(|mark| mark.fingerprint) == fingerprint
+fn open_text(status: &ProfileStatus) -> String {
+    let mut lines = vec![format!(
+        "{}  {}  client {}",
+        printable(&status.profile),
+        printable(&status.place),
+        short_client_id(&status.client_id)
+    )];
+    if !status.scopes.is_empty() {
+        lines.push(format!("  scopes   {}", printable(&status.scopes.join(" "))));
+    }
+    lines.push(format!("  token    {}", token_line(status.token.as_ref())));
+    lines.push(format!("  served   {}", served_line(&status.served)));
+    lines.push(format!("  store    {}", printable(&status.store)));
+    if let Some(refusal) = &status.refusal {
+        let memory = match refusal.remembered_for {
+            0 => String::new(),
+            left => format!("; the issuer is not asked again for {}", seconds(left)),
+        };
+        let error = printable(&refusal.error);
+        lines.push(format!("  refused  {} ago: {error}{memory}", seconds(refusal.age)));
+    }
+    for (index, event) in status.events.iter().rev().take(5).enumerate() {
+        let label = if index == 0 { "  events   " } else { "           " };
+        lines.push(format!("{label}{} ago  {}", seconds(event.age), printable(&event.what)));
+    }
+    lines.join("\n") + "\n"
 }
 
-fn token_line(record: &Record, now: Timestamp) -> String {
-    let Some(token) = &record.token else { return "none is cached".to_owned() };
-    let (lifetime, left) = (token.lifetime(), token.remaining(now));
-    let age = ago(token.sent_at(), now);
-    if left.is_zero() {
-        return format!("{} ended; it is {age} old", token.fingerprint());
+fn seconds(seconds: u64) -> String {
+    span(Duration::from_secs(seconds))
+}
+
+fn token_line(token: Option<&TokenStatus>) -> String {
+    let Some(token) = token else { return "none is cached".to_owned() };
+    let (fingerprint, age) = (printable(&token.fingerprint), seconds(token.age));
+    if token.expires_in == 0 {
+        return format!("{fingerprint} ended; it is {age} old");
     }
-    let rejected = if is_rejected(record) { ", refused by the API" } else { "" };
+    let rejected = if token.rejected { ", refused by the API" } else { "" };
+    #[expect(clippy::cast_precision_loss, reason = "it becomes a bar of twenty characters")]
+    let share = token.expires_in as f64 / token.lifetime.max(1) as f64;
     format!(
-        "{} {} {} left of {}, {age} old{rejected}",
-        token.fingerprint(),
-        bar(left.as_secs_f64() / lifetime.as_secs_f64().max(1e-9)),
-        span(left),
-        span(lifetime),
+        "{fingerprint} {} {} left of {}, {age} old{rejected}",
+        bar(share),
+        seconds(token.expires_in),
+        seconds(token.lifetime),
     )
-}
-
-/// How long ago that was, in whole seconds at least.
-fn ago(at: Timestamp, now: Timestamp) -> String {
-    span(Duration::from_secs(at.until(now).as_secs()))
 }
 
 /// What is left of a life, as a bar.
@@ -210,14 +195,13 @@ fn bar(share: f64) -> String {
     format!("[{}{}]", "#".repeat(full), "-".repeat(BAR.saturating_sub(full)))
 }
 
-fn served_line(record: &Record) -> String {
-    let tally = &record.tally;
+fn served_line(served: &Served) -> String {
     let sources = [
-        ("issuer", tally.issuer),
-        ("store", tally.store),
-        ("waited", tally.waited),
-        ("memory", tally.memory),
-        ("agent", tally.agent),
+        ("issuer", served.issuer),
+        ("store", served.store),
+        ("waited", served.waited),
+        ("memory", served.memory),
+        ("agent", served.agent),
     ];
     let all: u64 = sources.iter().map(|(_, count)| count).sum();
     let parts: Vec<_> = sources
@@ -229,30 +213,6 @@ fn served_line(record: &Record) -> String {
         0 => "none yet".to_owned(),
         1 => format!("1 token ({})", parts.join(", ")),
         _ => format!("{all} tokens ({})", parts.join(", ")),
-    }
-}
-
-fn store_line(place: &StorePlace) -> String {
-    match place {
-        StorePlace::Named(path) | StorePlace::Default(path) => printable(&path.to_string_lossy()),
-        _ => "memory only".to_owned(),
-    }
-}
-
-fn told(event: &Event) -> String {
-    match &event.kind {
-        EventKind::Fetched { reason, fingerprint, lifetime, took } => format!(
-            "fetched {fingerprint} ({}), lives {}, took {} ms",
-            reason.as_str(),
-            span(*lifetime),
-            took.as_millis()
-        ),
-        EventKind::Failed(error) => format!("failed: {error}"),
-        EventKind::Throttled(after) => format!("throttled for {}", span(*after)),
-        EventKind::Rejected(fingerprint) => format!("the API refused {fingerprint}"),
-        EventKind::Forgotten => "forgotten".to_owned(),
-        EventKind::Revoked(fingerprint) => format!("revoked {fingerprint}"),
-        _ => "something else".to_owned(),
     }
 }
 

@@ -9,22 +9,33 @@ use daypass::{
 };
 use zeroize::Zeroizing;
 
-use super::{block_on, refuse_agent};
+use super::block_on;
 use crate::cli::Token;
 use crate::context::Context;
 use crate::emit::{self, Handout};
 use crate::format::Format;
-use crate::report;
+use crate::label::Label;
+use crate::{report, through};
 
 /// How much of stdin is read for a refused token.
 const MAX_STDIN: u64 = 128 * 1024;
 
 pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
-    refuse_agent(context)?;
+    let began = SystemClock.now();
     let as_format = if args.json { Format::Json } else { args.format };
     // What cannot be handed out is not asked for.
     emit::destination(context, as_format, args.out.as_deref())?;
     let refused = if args.reject { Some(refused_token()?) } else { None };
+    if let Some(address) = through::agent(context)? {
+        let profile = args.profile.as_deref();
+        if let Some(refused) = &refused {
+            address.reject(profile, refused)?;
+        }
+        let min_ttl = through::min_ttl(args.min_ttl, MinTtl::TOKEN);
+        let since = args.fresh.then_some(began);
+        let answer = through::ask(&address, profile, min_ttl, since, args.timeout)?;
+        return show(context, args, as_format, Label::Agent(&answer.label), &answer.granted);
+    }
     let opened = context.open(args.profile.as_deref())?;
     let want = Want {
         min_ttl: min_ttl(args.min_ttl, &opened.profile),
@@ -32,23 +43,23 @@ pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
         force: args.fresh,
     };
     let granted = block_on(fetch(&opened, want, refused))?;
-    if emit::hides_token(as_format, args.out.as_deref(), args.show) {
-        report::line(&emit::summary(
-            &opened.profile,
-            &opened.client_id,
-            &granted,
-            SystemClock.now(),
-        ));
+    show(context, args, as_format, Label::of(&opened), &granted)
+}
+
+/// Hands the token out, or on a terminal tells of it.
+fn show(
+    context: &Context,
+    args: &Token,
+    format: Format,
+    label: Label<'_>,
+    granted: &Granted,
+) -> Result<(), Error> {
+    if emit::hides_token(format, args.out.as_deref(), args.show) {
+        report::line(&emit::summary(label, granted, SystemClock.now()));
         report::line("stdout is a terminal, so the token itself is not printed; --show prints it");
         return Ok(());
     }
-    let handout = Handout {
-        profile: &opened.profile,
-        client_id: &opened.client_id,
-        granted: &granted,
-        format: as_format,
-        out: args.out.as_deref(),
-    };
+    let handout = Handout { label, granted, format, out: args.out.as_deref() };
     emit::hand_out(context, &handout)
 }
 
@@ -61,13 +72,8 @@ pub(crate) fn go_on(
 ) -> Result<(), Error> {
     let opened = prepared.open(Style::OneShot)?;
     let granted = block_on(opened.source.token(want))?;
-    let handout = Handout {
-        profile: &opened.profile,
-        client_id: &opened.client_id,
-        granted: &granted,
-        format,
-        out: None,
-    };
+    let label = Label::of(&opened);
+    let handout = Handout { label, granted: &granted, format, out: None };
     emit::hand_out(context, &handout)
 }
 

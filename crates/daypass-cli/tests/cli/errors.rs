@@ -241,13 +241,30 @@ fn as_json_an_error_is_one_object() {
 }
 
 #[test]
-fn an_agent_that_this_version_cannot_ask_is_an_error_and_no_fallback() {
+fn an_agent_that_cannot_be_asked_is_an_error_and_no_fallback() {
     let mut cli = Cli::new();
-    cli.set("DAYPASS_AGENT", "unix:/run/agent");
-    insta::assert_snapshot!(cli.run(&["token"]).fails(2), @r"
-    error[usage]: DAYPASS_AGENT is set, but this version knows no agent
-      hint: unset DAYPASS_AGENT
+    cli.set("DAYPASS_AGENT", "unix:/nonexistent/agent.sock");
+    insta::assert_snapshot!(cli.run(&["token"]).fails(4), @r"
+    error[agent.unreachable]: no agent answers at unix:/nonexistent/agent.sock: there is no such socket
+      hint: did its job end? Start one: daypass agent --detach; or unset DAYPASS_AGENT
     ");
+    for args in [
+        &["token", "--format", "json"][..],
+        &["token", "-v", "--fresh"],
+        &["status"],
+        &["status", "oauth2", "--json"],
+        &["revoke"],
+    ] {
+        let told = cli.run(args).fails(4);
+        assert!(told.contains("agent.unreachable"), "{args:?}: {told}");
+    }
     cli.run(&["exec", "--", "true"]).fails(125);
+    cli.run(&["forget"]).fails(3);
+    for nonsense in ["", "unix:", "unix:agent.sock", "/run/agent.sock", "1"] {
+        cli.set("DAYPASS_AGENT", nonsense);
+        let told = cli.run(&["token"]).fails(2);
+        assert!(told.starts_with("error[config.invalid]: "), "{nonsense}: {told}");
+        cli.run(&["status"]).fails(2);
+    }
     assert_eq!(cli.asked(), 0);
 }

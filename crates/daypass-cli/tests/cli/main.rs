@@ -12,6 +12,8 @@
     reason = "helpers of tests are tests; clippy knows those in test functions only"
 )]
 
+mod agent;
+mod agent_exec;
 mod cache;
 mod config;
 mod demo;

@@ -19,6 +19,7 @@ fn help_begins_with_what_to_do() {
     Commands:
       token        Print a token that is valid, from the cache where possible
       exec         Run a command with tokens in its environment, and without the credentials
+      agent        Keep the credentials in memory and hand out tokens on a socket
       status       Show what is cached, how long it lives, what it cost and what happened last
       forget       Remove a profile's token from the cache; it stays valid at the issuer
       revoke       Revoke a profile's token at the issuer, then forget it

@@ -21,6 +21,7 @@ pub(crate) const GENESYS_ID: &str = "1f2e3d4c-5b6a-4788-9900-112233445566";
 pub(crate) const VERBS: &[&str] = &[
     "token",
     "exec",
+    "agent",
     "status",
     "forget",
     "revoke",
@@ -84,9 +85,11 @@ impl Cli {
     pub(crate) fn around(sandbox: Sandbox) -> Self {
         let server = Server::spawn_thread(sandbox.clone()).unwrap();
         let root = tempfile::tempdir().unwrap();
-        for folder in ["home", "config", "cache", "work", "tmp"] {
+        for folder in ["home", "config", "cache", "work", "tmp", "run"] {
             fs::create_dir(root.path().join(folder)).unwrap();
         }
+        let private = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(root.path().join("run"), private).unwrap();
         let url = server.url();
         let mut cli = Self { sandbox, server: Some(server), url, root, env: BTreeMap::default() };
         let folder = |name: &str| cli.root.path().join(name).into_os_string();
@@ -95,6 +98,7 @@ impl Cli {
             ("XDG_CONFIG_HOME", folder("config")),
             ("XDG_CACHE_HOME", folder("cache")),
             ("TMPDIR", folder("tmp")),
+            ("XDG_RUNTIME_DIR", folder("run")),
             ("PATH", std::env::var_os("PATH").unwrap()),
         ];
         for (name, value) in folders {
@@ -305,7 +309,7 @@ pub(crate) fn assert_teaches(text: &str) {
         let is_prose = ["too"].contains(&verb.as_str());
         assert!(verb.is_empty() || is_prose || VERBS.contains(&verb.as_str()), "{verb}: {text}");
     }
-    for flag in ["--agent", "--gateway", "--watch"] {
+    for flag in ["--gateway", "--watch"] {
         assert!(!text.contains(flag), "{text}");
     }
 }

@@ -52,9 +52,11 @@ impl Place {
     fn new() -> Self {
         let server = Server::spawn_thread(Sandbox::new()).unwrap();
         let place = Self { folder: tempfile::tempdir().unwrap(), server };
-        for name in ["home", "work"] {
+        for name in ["home", "work", "run"] {
             fs::create_dir(place.folder.path().join(name)).unwrap();
         }
+        let private = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(place.folder.path().join("run"), private).unwrap();
         place
     }
 
@@ -78,6 +80,7 @@ impl Place {
             .env_clear()
             .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()))
             .env("HOME", self.folder.path().join("home"))
+            .env("XDG_RUNTIME_DIR", self.folder.path().join("run"))
             .env("OAUTH2_TOKEN_URL", format!("{}/oauth/token", self.server.url()))
             .env("OAUTH2_CLIENT_ID", "sandbox")
             .env("OAUTH2_CLIENT_SECRET", "sandbox-secret")
@@ -94,6 +97,15 @@ impl Place {
         fs::write(&path, self.local(&block.text)).unwrap();
         // Whatever the umask: others may not write to it.
         fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+}
+
+/// An agent that a failed block has left.
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut stop = Command::new(DAYPASS);
+        stop.args(["-q", "agent", "--stop"]).env_clear();
+        let _ = stop.env("XDG_RUNTIME_DIR", self.folder.path().join("run")).status();
     }
 }
 
@@ -164,12 +176,12 @@ fn a_block_is_in_a_language_that_is_checked_or_known_not_to_be() {
 /// The example of the README, word for word.
 #[expect(clippy::disallowed_methods, reason = "it captures the environment, as a main function")]
 async fn library(request: &mut http::Request<()>) -> Result<(), daypass::Error> {
-    use daypass::{Env, Opening, Style, TokenSource, Want};
+    use daypass::{Env, Opening, Style, Want};
 
     let env = Env::from_os(std::env::vars_os());
     let style = Style::LongLived;
     let opening = Opening { env: &env, directory: None, config: None, profile: None, style };
-    let source = opening.open()?.source;
+    let source = opening.source()?;
     let granted = source.token(Want::default()).await?;
     request.headers_mut().insert("authorization", granted.token.access_token().header().clone());
     Ok(())

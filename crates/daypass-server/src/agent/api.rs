@@ -201,6 +201,12 @@ async fn status(State(agent): State<Agent>, request: Request) -> Response<Body> 
 }
 
 async fn stop(State(agent): State<Agent>) -> Response<Body> {
+    if agent.inner.settings.bound {
+        let error =
+            Error::new(Code::AgentRefused, "this agent ends with the command that it serves")
+                .with_hint("it is one of daypass exec; there is nothing to stop");
+        return told(&agent, None, Err(error));
+    }
     agent.inner.stop.notify_one();
     empty(StatusCode::ACCEPTED)
 }

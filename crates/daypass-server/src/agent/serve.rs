@@ -60,13 +60,13 @@ pub enum Why {
 
 pub(super) async fn serve(
     agent: &Agent,
-    socket: AgentSocket,
+    mut socket: AgentSocket,
     stop: impl Future<Output = ()>,
 ) -> Result<Why, Error> {
     let inner = &agent.inner;
     let failed =
         |error: io::Error| Error::new(Code::Internal, format!("the agent's socket fails: {error}"));
-    let listener = socket.listener().map_err(failed)?;
+    let listener = socket.listen().map_err(failed)?;
     let watchers = match inner.settings.metrics_port {
         Some(port) => watch(agent, port).await?,
         None => Vec::new(),
@@ -105,6 +105,8 @@ pub(super) async fn serve(
         }
     };
     watchers.iter().for_each(tokio::task::JoinHandle::abort);
+    // Whoever connects from now on is told that nobody is there, instead of waiting for nothing.
+    socket.close();
     drop(listener);
     if timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("the agent ends, though somebody still waits for an answer");

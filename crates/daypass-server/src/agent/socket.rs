@@ -17,7 +17,8 @@ const FOLDER: &str = "the agent's folder";
 
 /// A socket that this process listens on. It goes when this value does.
 pub struct AgentSocket {
-    listener: UnixListener,
+    /// `None` once it takes no more connections.
+    listener: Option<UnixListener>,
     address: AgentAddress,
     /// Made for this socket, and removed with it.
     fresh: Option<PathBuf>,
@@ -51,7 +52,7 @@ impl AgentSocket {
             Error::new(Code::StoreFailed, format!("the agent's socket {shown} {what}: {error}"))
                 .with_hint("name another place: daypass agent --socket /path/in/a/folder/of/yours")
         };
-        let lock = lock_file(path).map_err(|error| failed("cannot be locked", error))?;
+        let lock = lock_file(path, true).map_err(|error| failed("cannot be locked", error))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Ok(Bound::Taken),
@@ -65,7 +66,7 @@ impl AgentSocket {
             Ok(listener)
         };
         let listener = listen().map_err(|error| failed("cannot be listened on", error))?;
-        Ok(Bound::Ours(Self { listener, address, fresh: None, _lock: lock }))
+        Ok(Bound::Ours(Self { listener: Some(listener), address, fresh: None, _lock: lock }))
     }
 
     /// Takes a place in a new folder below `base`, which goes with the socket.
@@ -106,15 +107,30 @@ impl AgentSocket {
         &self.address
     }
 
-    pub(super) fn listener(&self) -> io::Result<tokio::net::UnixListener> {
-        tokio::net::UnixListener::from_std(self.listener.try_clone()?)
+    /// Whether nobody has the place: its agent has ended, or there was none.
+    pub fn is_free(address: &AgentAddress) -> bool {
+        match lock_file(address.path(), false) {
+            Ok(lock) => lock.try_lock().is_ok(),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+
+    /// Takes the listener out; it stays on the socket until [`close`](Self::close).
+    pub(super) fn listen(&mut self) -> io::Result<tokio::net::UnixListener> {
+        let listener = self.listener.take().ok_or(io::ErrorKind::NotConnected)?;
+        tokio::net::UnixListener::from_std(listener)
+    }
+
+    /// Removes the socket. The place stays this process's until the value goes.
+    pub(super) fn close(&self) {
+        // The lock is held: nobody else's socket can be there. Nobody can be told of a failure.
+        let _ = fs::remove_file(self.address.path());
     }
 }
 
 impl Drop for AgentSocket {
     fn drop(&mut self) {
-        // The lock is still held: nobody else's socket can be there. Nobody can be told of a failure.
-        let _ = fs::remove_file(self.address.path());
+        self.close();
         if let Some(folder) = &self.fresh {
             let _ = fs::remove_dir_all(folder);
         }
@@ -128,13 +144,13 @@ impl fmt::Debug for AgentSocket {
 }
 
 /// The lock is never removed: who holds one that is gone would hold nothing.
-fn lock_file(socket: &Path) -> io::Result<File> {
+fn lock_file(socket: &Path, create: bool) -> io::Result<File> {
     let mut path = socket.as_os_str().to_owned();
     path.push(".lock");
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::CLOEXEC).bits()).unwrap_or_default();
     File::options()
         .write(true)
-        .create(true)
+        .create(create)
         .truncate(false)
         .mode(0o600)
         .custom_flags(flags)

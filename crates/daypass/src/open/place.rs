@@ -33,14 +33,18 @@ pub(super) fn choose(env: &Env, said: Option<&Keep>) -> StorePlace {
     if let Some(named) = absolute(env, NAMED) {
         return StorePlace::Named(named);
     }
-    if env.var("CI").is_some_and(|ci| !ci.is_empty() && ci != "false")
-        && let Some(folder) = JOB_FOLDERS.iter().find_map(|name| absolute(env, name))
-    {
+    if let Some(folder) = job_folder(env) {
         return StorePlace::Default(folder.join("daypass"));
     }
     let caches = absolute(env, "XDG_CACHE_HOME")
         .or_else(|| absolute(env, "HOME").map(|home| home.join(".cache")));
     caches.map_or(StorePlace::Memory, |caches| StorePlace::Default(caches.join("daypass")))
+}
+
+/// Returns the folder that lives as long as the job, on a CI system that has one.
+pub fn job_folder(env: &Env) -> Option<PathBuf> {
+    let on_ci = env.var("CI").is_some_and(|ci| !ci.is_empty() && ci != "false");
+    on_ci.then(|| JOB_FOLDERS.iter().find_map(|name| absolute(env, name)))?
 }
 
 /// The folder that a variable names; a relative one would depend on where a step runs.
