@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use daypass_sandbox::{Endpoint, Fault};
 
+use crate::agent::Agent;
 use crate::attackers::{NOBODY, require_root};
 use crate::kernel::wait_until;
 use crate::world::{BINARY, World, released, soak, token_of};
@@ -153,6 +154,34 @@ fn a_miss_is_seen_by_the_same_eyes() {
     let calls = trace(&world, BINARY, &["token"]);
     let seen = |name| calls.iter().any(|call| call.name == name);
     assert!(seen("socket") && seen("connect") && seen("renameat") && seen("mkdir"));
+}
+
+#[test]
+fn a_hit_through_an_agent_is_one_exchange_that_reads_no_file_and_starts_nothing() {
+    require_root();
+    let world = World::new(&["ci"], Duration::from_secs(3600));
+    let agent = Agent::start(&world, Path::new(BINARY), 0);
+    let file = world.path("trace");
+    let mut command = Command::new("strace");
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", world.path("home"));
+    command.env("DAYPASS_AGENT", agent.address()).current_dir(world.path("work"));
+    command.args(["-f", "-s", "4096", "-o"]).arg(&file).args([BINARY, "token"]);
+    let token = token_of(&command.output().expect("strace; tests/real/install installs it"));
+    assert!(world.live(&token).is_some());
+    let trace = fs::read_to_string(file).unwrap();
+    let calls: Vec<_> = trace.lines().filter_map(Call::parse).collect();
+    let count = |name: &str| calls.iter().filter(|call| call.name == name).count();
+    assert_eq!((count("socket"), count("connect"), count("execve")), (1, 1, 1));
+    let others = ["socket", "connect", "sendto"];
+    for call in calls.iter().filter(|call| !others.contains(&&*call.name)) {
+        assert!(!NO_HIT.contains(&&*call.name), "{}({})", call.name, call.args);
+    }
+    for path in opened(&calls).values().flatten() {
+        assert!(RUNTIME.iter().any(|known| path == Path::new(known)), "opens {}", path.display());
+    }
+    if soak() {
+        println!("soak: a hit through an agent makes {} system calls", calls.len());
+    }
 }
 
 fn check_elf(path: &Path) {

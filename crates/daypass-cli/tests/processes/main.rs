@@ -15,6 +15,7 @@
     reason = "helpers of tests are tests; clippy knows those in test functions only"
 )]
 
+mod agent;
 mod attackers;
 mod hitpath;
 mod kernel;

@@ -586,6 +586,81 @@ fn a_child_of_exec_inherits_no_credential_in_any_form() {
 }
 
 #[test]
+fn an_agent_and_all_that_asks_it_show_the_secret_nowhere() {
+    let spy = Spy::new();
+    spy.learn();
+    let run = spy.world.path("run");
+    fs::create_dir(&run).unwrap();
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o700)).unwrap();
+    let socket = run.join("daypass/agent.sock");
+    let asking = |args: &[&str]| {
+        let mut command = spy.command(args);
+        for name in ["OAUTH2_CLIENT_SECRET", "OAUTH2_CLIENT_ID", "OAUTH2_TOKEN_URL"] {
+            command.env_remove(name);
+        }
+        command.env("DAYPASS_AGENT", format!("unix:{}", socket.display()));
+        command
+    };
+    for loudness in LOUDNESS {
+        let args = [loudness, &["agent", "--metrics-port", "0", "--allow-revoke"][..]].concat();
+        let mut command = spy.command(&args);
+        let agent = command.env("XDG_RUNTIME_DIR", &run).spawn().unwrap();
+        wait_until("it listens", || socket.exists());
+        let cmdline = fs::read(format!("/proc/{}/cmdline", agent.id())).unwrap();
+        assert_eq!(spy.needles.find(&cmdline), None);
+        for (args, expected, stdout) in [
+            (&["token"][..], 0, Stdout::MayHoldTheToken),
+            (&["token", "--format", "json"], 0, Stdout::MayHoldTheToken),
+            (&["token", "--format", "exec-credential"], 0, Stdout::MayHoldTheToken),
+            (&["token", "--min-ttl", "2h"], 2, Stdout::Clean),
+            (&["token", "nowhere"], 2, Stdout::Clean),
+            (&["status"], 0, Stdout::Clean),
+            (&["status", "--json"], 0, Stdout::Clean),
+            (&["exec", "--", "true"], 0, Stdout::Clean),
+            (&["revoke"], 3, Stdout::Clean),
+            (&["forget"], 3, Stdout::Clean),
+        ] {
+            let args = [loudness, args].concat();
+            // What it was given before it is looked for.
+            spy.tokens
+                .borrow_mut()
+                .add(&forms(&token_of(&asking(&["token"]).output().unwrap()), None));
+            let output = asking(&args).output().unwrap();
+            assert_eq!(output.status.code(), Some(expected), "{args:?}: {}", said(&output));
+            spy.check(&args, &output, stdout);
+        }
+        for path in ["v1/status", "metrics", "healthz", "v1/token?min_ttl=9h", "v1/nothing"] {
+            let mut curl = Command::new("curl");
+            curl.args(["-s", "--unix-socket"]).arg(&socket).arg(format!("http://agent/{path}"));
+            spy.check(&path, &curl.output().unwrap(), Stdout::Clean);
+        }
+        // A secret in the wrong place.
+        let mut curl = Command::new("curl");
+        curl.args(["-s", "--unix-socket"]).arg(&socket).args(["--data-binary", SECRET]);
+        let output = curl.arg("http://agent/v1/reject").output().unwrap();
+        spy.check(&"a secret that is rejected", &output, Stdout::Clean);
+        signal(agent.id(), Signal::TERM);
+        let output = agent.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        spy.check(&args, &output, Stdout::Clean);
+    }
+    // What is beside an agent inherits no form of it either.
+    let script = "cat /proc/$$/environ /proc/$$/cmdline /proc/$PPID/cmdline; ls /proc/$$/fd >&2";
+    let mut command = spy.command(&["-vv", "exec", "--agent", "--", "sh", "-c", script]);
+    command.env("XDG_RUNTIME_DIR", &run);
+    for (n, form) in forms(SECRET, Some(ID)).iter().enumerate() {
+        command.env(format!("COPY_{n}"), form).env(format!("PART_{n}"), format!("a {form} b"));
+    }
+    let output = command.env("KEPT", "as it was").output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("KEPT=as it was") && text.contains("DAYPASS_AGENT=unix:"));
+    assert!(!text.contains("OAUTH2_CLIENT_SECRET") && !text.contains("COPY_"));
+    spy.check(&"exec --agent", &output, Stdout::Clean);
+    spy.say("an agent");
+}
+
+#[test]
 fn a_waiting_process_shows_nothing_and_leaves_no_core() {
     let spy = Spy::new();
     spy.world.sandbox.stand(Endpoint::Token, Fault::Stall);
