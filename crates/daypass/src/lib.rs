@@ -56,7 +56,9 @@ pub use http::{
 pub use issuer::{
     ClientCredentials, ClientCredentialsParts, Issuer, IssuerError, IssuerErrorClass,
 };
-pub use open::{Imported, Opened, Opening, Prepared, Share, StorePlace, job_folder, trust_file};
+pub use open::{
+    Imported, OpenStore, Opened, Opening, Prepared, Share, StorePlace, job_folder, trust_file,
+};
 pub use printable::{printable, short_client_id};
 pub use provider::{Preset, Region, credential_variables};
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};

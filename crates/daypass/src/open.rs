@@ -7,6 +7,7 @@ mod files;
 mod place;
 mod prepared;
 mod share;
+mod store;
 mod trust;
 mod values;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use self::trust::Trust;
 use crate::crypto::CredentialKeys;
-use crate::store::{FileStore, MemoryStore, Sealer, TokenStore};
+use crate::store::Sealer;
 use crate::{
     AgentAddress, AgentClient, Cached, Clock, Code, ConfigFile, CredentialId, Env, Error, Profile,
     SecretText, Style, SystemClock, TokenSource, TrustConfig, resolve,
@@ -26,6 +27,7 @@ pub use files::trust_file;
 pub use place::{StorePlace, job_folder};
 pub use prepared::Prepared;
 pub use share::{Imported, Share};
+pub use store::OpenStore;
 
 /// What to open, and from where. Nothing here is taken from the process behind its back.
 #[derive(Clone, Debug)]
@@ -144,31 +146,11 @@ impl Opening<'_> {
         let credential = keys.credential_id().map(CredentialId).map_err(Error::internal)?;
         let trust = Trust::of(self.env, &profile)?;
         let request = profile.request(client_id.as_str(), credential, trust.id());
-        let mut warnings = Vec::new();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let sealer = Sealer::new(keys.sealing_key().map_err(Error::internal)?);
         let said = profile.store.as_ref();
-        let in_memory = || Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        let (place, store): (_, Arc<dyn TokenStore>) = match place::choose(self.env, said) {
-            StorePlace::Named(path) => {
-                let store = FileStore::open(&path, Arc::clone(&clock), sealer)
-                    .map_err(|error| place::unusable(&path, said, &error))?;
-                (StorePlace::Named(path), Arc::new(store))
-            }
-            StorePlace::Default(path) => match FileStore::open(&path, Arc::clone(&clock), sealer) {
-                Ok(store) => (StorePlace::Default(path), Arc::new(store)),
-                Err(error) => {
-                    warnings.push(place::degraded(&error));
-                    (StorePlace::Memory, in_memory())
-                }
-            },
-            StorePlace::Memory => {
-                if said.is_none() {
-                    warnings.push(place::homeless());
-                }
-                (StorePlace::Memory, in_memory())
-            }
-        };
+        let OpenStore { place, store, warning } = OpenStore::said(self.env, said, &clock, sealer)?;
+        let warnings = warning.into_iter().collect();
         Ok(Prepared {
             profile,
             client_id,

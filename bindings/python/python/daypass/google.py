@@ -1,0 +1,56 @@
+"""google-auth: credentials for `AuthorizedSession` and for clients that take `credentials=`."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import google.auth.credentials
+
+from ._bearer import Bearer, Destinations
+from ._source import TokenSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, MutableMapping
+
+__all__ = ["Credentials"]
+
+
+class Credentials(google.auth.credentials.Credentials):  # type: ignore[misc,no-any-unimported,unused-ignore]
+    """Adds a valid token to every request. What google-auth calls a refresh is its answer to a 401."""
+
+    def __init__(self, source: TokenSource | str | None = None, *, hosts: Iterable[str] | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
+        self._source = source if isinstance(source, TokenSource) else TokenSource(source)
+        self._destinations = Destinations(self._source, hosts)
+        # google-auth doesn't say which token was refused: it was this thread's last one.
+        self._sent = threading.local()
+
+    def before_request(self, request: Any, method: str, url: str, headers: MutableMapping[str, str]) -> None:
+        self._destinations.check(url)
+        self._take()
+        self.apply(headers)  # type: ignore[no-untyped-call,unused-ignore]
+
+    def apply(self, headers: MutableMapping[str, str], token: str | None = None) -> None:
+        if token is None:
+            sent: Bearer = self._sent.value if hasattr(self._sent, "value") else self._take()
+            headers["authorization"] = sent
+        else:
+            headers["authorization"] = Bearer("Bearer " + token)
+
+    def refresh(self, request: Any) -> None:
+        sent: Bearer | None = getattr(self._sent, "value", None)
+        if sent is not None:
+            self._source.reject(sent.token)
+        self._take()
+
+    def _take(self) -> Bearer:
+        token = self._source.get()
+        self.token = token.access_token
+        self.expiry = token.expires_at.replace(tzinfo=None)
+        self._sent.value = Bearer("Bearer " + token.access_token)
+        sent: Bearer = self._sent.value
+        return sent
+
+    def __reduce__(self) -> str:
+        raise TypeError("credentials can't be pickled or copied: make them in each process; they share the cache")

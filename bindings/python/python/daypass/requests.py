@@ -1,0 +1,91 @@
+"""`requests`: `session.auth = daypass.requests.Auth()`."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import requests
+import requests.auth
+from requests.cookies import extract_cookies_to_jar
+
+from ._bearer import Bearer, Destinations, bearer, is_refusal, source_of, successor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ._source import AnySource
+
+__all__ = ["Auth"]
+
+_SHORT = 64 * 1024
+
+
+class Auth(requests.auth.AuthBase):
+    """Adds a valid token to every request. A request that is answered 401 is repeated once with a new token.
+
+    A body that can't be read again (a generator, a pipe) is not repeated: its 401 is returned, and the next request has
+    a new token. `source` is a TokenSource or the name of a profile.
+    """
+
+    def __init__(self, source: AnySource | str | None = None, *, hosts: Iterable[str] | None = None) -> None:
+        self._source = source_of(source)
+        self._destinations = Destinations(self._source, hosts)
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        self._destinations.check(r.url or "")
+        value = bearer(self._source)
+        r.headers["Authorization"] = value
+        r.register_hook("response", functools.partial(self._answered, value, _position(r.body)))  # type: ignore[no-untyped-call]
+        return r
+
+    def _answered(
+        self, sent: Bearer, start: int | None, answer: requests.Response, **kwargs: Any
+    ) -> requests.Response:
+        request = answer.request
+        # After a redirect to another host the header is gone: that host's 401 says nothing about the token.
+        if not is_refusal(answer.status_code, answer.headers) or request.headers.get("Authorization") != sent:
+            return answer
+        if start is None:
+            self._source.reject(sent.token)
+            return answer
+        fresh = successor(self._source, sent)
+        if fresh is None:
+            return answer
+        _finish(answer)
+        again = request.copy()
+        _rewind(again.body, start)
+        extract_cookies_to_jar(again._cookies, request, answer.raw)  # type: ignore[attr-defined,no-untyped-call]
+        again.prepare_cookies(again._cookies)  # type: ignore[attr-defined]
+        again.headers["Authorization"] = fresh
+        second: requests.Response = answer.connection.send(again, **kwargs)
+        second.history.append(answer)
+        second.request = again
+        if is_refusal(second.status_code, second.headers):
+            self._source.reject(fresh.token)
+        return second
+
+
+def _position(body: Any) -> int | None:
+    """Returns from where a body can be read again, or None where it can't."""
+    if body is None or isinstance(body, (bytes, str)):
+        return 0
+    try:
+        start: int = body.tell()
+        body.seek(start)
+    except (AttributeError, OSError, ValueError):
+        return None
+    return start
+
+
+def _rewind(body: Any, start: int) -> None:
+    if hasattr(body, "seek"):
+        body.seek(start)
+
+
+def _finish(answer: requests.Response) -> None:
+    """Frees the connection: for the next request, if the rest of the answer is short."""
+    length = answer.headers.get("Content-Length", "")
+    if length.isdigit() and int(length) <= _SHORT:
+        answer.content
+    answer.close()

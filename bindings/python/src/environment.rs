@@ -1,0 +1,30 @@
+//! The process's environment: captured when something is opened, and noticed when it changes.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
+
+use daypass::Env;
+use pyo3::prelude::*;
+
+/// The process's environment now. Python changes it with the GIL held only, which is held here.
+#[expect(clippy::disallowed_methods, reason = "the one place where the environment is captured")]
+pub(crate) fn captured() -> Env {
+    Env::from_os(std::env::vars_os())
+}
+
+/// A number that changes when the environment or the working directory does.
+#[pyfunction]
+pub(crate) fn environment_id() -> u64 {
+    static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let mut hasher = SEED.build_hasher();
+    for (name, value) in captured().iter() {
+        for part in [name, value] {
+            hasher.write_usize(part.len());
+            hasher.write(part.as_encoded_bytes());
+        }
+    }
+    if let Ok(directory) = std::env::current_dir() {
+        hasher.write(directory.as_os_str().as_encoded_bytes());
+    }
+    hasher.finish()
+}

@@ -1,0 +1,217 @@
+//! A function's calls for a token: made by those who wait, in their thread or event loop.
+//!
+//! The flight asks an [`Issuer`]; this one has no endpoint to ask. It offers the call as a job to
+//! whoever waits, so the user's function runs where it was called, with that thread's locals, its
+//! context and its traceback.
+
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use daypass::{
+    AccessToken, Clock, Error, Granted, Issuer, IssuerError, IssuerErrorClass, SystemClock,
+    Timestamp, Token,
+};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::runtime;
+
+/// What a waiting caller is told.
+pub(crate) enum Message {
+    /// Call the function.
+    Job(Job),
+    /// It is over.
+    Done(Box<Result<Granted, Error>>),
+}
+
+/// Who waits: a thread, or a callback that passes messages on to an event loop.
+pub(crate) enum Waiter {
+    Thread(Sender<Message>),
+    Callback(Handle, Arc<Py<PyAny>>),
+}
+
+impl Waiter {
+    /// Offers a job; gives it back when nobody is there any more.
+    fn offer(&self, job: Job) -> Result<(), Job> {
+        match self {
+            Self::Thread(sender) => sender.send(Message::Job(job)).map_err(|lost| match lost.0 {
+                Message::Job(job) => job,
+                Message::Done(_) => Job::taken(),
+            }),
+            Self::Callback(handle, callback) => {
+                let callback = Arc::clone(callback);
+                runtime::call_back(handle, move |py| {
+                    // A loop that is closed drops the job, which tells the flight.
+                    let _ = callback.call1(py, (job, py.None(), py.None()));
+                });
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Those who wait for one function's token.
+#[derive(Default)]
+pub(crate) struct Waiters(Mutex<(u64, Vec<(u64, Waiter)>)>);
+
+impl Waiters {
+    fn lock(&self) -> MutexGuard<'_, (u64, Vec<(u64, Waiter)>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn add(&self, waiter: Waiter) -> u64 {
+        let mut waiters = self.lock();
+        waiters.0 += 1;
+        let number = waiters.0;
+        waiters.1.push((number, waiter));
+        number
+    }
+
+    /// Returns whether nobody is left.
+    pub(crate) fn remove(&self, number: u64) -> bool {
+        let mut waiters = self.lock();
+        waiters.1.retain(|(other, _)| *other != number);
+        waiters.1.is_empty()
+    }
+
+    /// Gives the job to somebody, each in turn.
+    fn offer(&self, mut job: Job) -> Result<(), Job> {
+        let mut waiters = self.lock();
+        for _ in 0..waiters.1.len() {
+            waiters.1.rotate_left(1);
+            let Some((_, waiter)) = waiters.1.last() else { break };
+            match waiter.offer(job) {
+                Ok(()) => return Ok(()),
+                Err(back) => job = back,
+            }
+        }
+        Err(job)
+    }
+}
+
+/// What came of a call.
+pub(crate) enum Outcome {
+    Returned { text: String, lifetime: Duration },
+    Raised,
+}
+
+/// One call of the function, to be made by whoever holds this. Dropped, it counts as not made.
+#[pyclass(frozen, module = "daypass._daypass")]
+pub(crate) struct Job {
+    reply: Mutex<Option<oneshot::Sender<Outcome>>>,
+}
+
+impl Job {
+    fn new() -> (Self, oneshot::Receiver<Outcome>) {
+        let (reply, outcome) = oneshot::channel();
+        (Self { reply: Mutex::new(Some(reply)) }, outcome)
+    }
+
+    const fn taken() -> Self {
+        Self { reply: Mutex::new(None) }
+    }
+
+    fn send(&self, outcome: Outcome) {
+        let reply = self.reply.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // A flight that is over is not told.
+        let _ = reply.map(|reply| reply.send(outcome));
+    }
+}
+
+#[pymethods]
+impl Job {
+    /// Tells what the function returned, as text, and how many seconds it lives.
+    fn returned(&self, text: String, lifetime: f64) -> PyResult<()> {
+        let lifetime = Duration::try_from_secs_f64(lifetime)
+            .map_err(|_| PyValueError::new_err(format!("a token can't live {lifetime} s")))?;
+        self.send(Outcome::Returned { text, lifetime });
+        Ok(())
+    }
+
+    /// Tells that the function raised.
+    fn raised(&self) {
+        self.send(Outcome::Raised);
+    }
+}
+
+/// The call under way: one that outlives its attempt is waited for, not made twice.
+struct UnderWay {
+    began: Timestamp,
+    outcome: oneshot::Receiver<Outcome>,
+}
+
+/// Asks those who wait.
+pub(crate) struct Function {
+    pub(crate) name: String,
+    pub(crate) waiters: Arc<Waiters>,
+    under_way: tokio::sync::Mutex<Option<UnderWay>>,
+}
+
+impl Function {
+    pub(crate) fn new(name: String, waiters: Arc<Waiters>) -> Self {
+        Self { name, waiters, under_way: tokio::sync::Mutex::default() }
+    }
+
+    fn start(&self) -> Result<UnderWay, IssuerError> {
+        let (job, outcome) = Job::new();
+        self.waiters.offer(job).map_err(|_| failed("nobody waits for it any more"))?;
+        Ok(UnderWay { began: SystemClock.now(), outcome })
+    }
+}
+
+fn failed(what: &str) -> IssuerError {
+    let description = Some(what.to_owned());
+    IssuerError { class: IssuerErrorClass::Transient, status: None, error: None, description }
+}
+
+/// The function raised: told to those who wait as it is, by `Entry`. Not tried again.
+fn raised() -> IssuerError {
+    let description = Some("the function raised an exception".to_owned());
+    IssuerError { class: IssuerErrorClass::Setup, status: None, error: None, description }
+}
+
+#[async_trait]
+impl Issuer for Function {
+    async fn issue(&self, patience: Duration) -> Result<Token, IssuerError> {
+        let mut under_way = self.under_way.lock().await;
+        // What ended while nobody waited has aged.
+        let old = under_way.take().filter(|call| call.outcome.is_empty());
+        let call = under_way.insert(match old {
+            Some(call) => call,
+            None => self.start()?,
+        });
+        let began = call.began;
+        let outcome = match timeout(patience, &mut call.outcome).await {
+            Ok(outcome) => outcome,
+            Err(_) => return Err(failed("the function has not returned yet")),
+        };
+        *under_way = None;
+        match outcome {
+            Ok(Outcome::Returned { text, lifetime }) => {
+                let token = AccessToken::new(&text).map_err(|why| failed(&why.to_string()))?;
+                let now = SystemClock.now();
+                Ok(Token::new(token, None, began, now, began.saturating_add(lifetime)))
+            }
+            Ok(Outcome::Raised) => Err(raised()),
+            Err(_) => Err(failed("the caller that called it went away")),
+        }
+    }
+
+    async fn revoke(&self, _: &Token, _: Duration) -> Result<(), IssuerError> {
+        Err(IssuerError {
+            class: IssuerErrorClass::CannotRevoke,
+            status: None,
+            error: None,
+            description: None,
+        })
+    }
+
+    fn host(&self) -> &str {
+        &self.name
+    }
+}

@@ -1,0 +1,360 @@
+"""`token_cache`: your own function, cached as daypass caches its tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import inspect
+import threading
+import time
+import types
+import warnings
+from typing import Any
+
+import pytest
+
+import daypass
+from conftest import at_once
+
+
+class Issuer:
+    """Counts calls and numbers tokens."""
+
+    def __init__(self, pause: float = 0.0) -> None:
+        self.calls = 0
+        self.pause = pause
+
+    def token(self) -> str:
+        self.calls += 1
+        number = self.calls
+        time.sleep(self.pause)
+        return f"token-{number}"
+
+
+def test_threads_share_one_call() -> None:
+    issuer = Issuer(0.2)
+
+    @daypass.token_cache(ttl=3600)
+    def fetch() -> str:
+        return issuer.token()
+
+    assert set(at_once(30, lambda _: fetch())) == {"token-1"}
+    assert fetch.cache_info() == (29, 1, 128, 1)
+
+
+def test_tasks_share_one_call_and_the_function_keeps_its_kind() -> None:
+    calls = 0
+
+    @daypass.token_cache(ttl="1h")
+    async def fetch(who: str) -> dict[str, Any]:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0.1)
+        return {"access_token": f"{who}-{calls}", "expires_in": 3600}
+
+    async def run() -> list[dict[str, Any]]:
+        return await asyncio.gather(*(fetch("a") for _ in range(100)))
+
+    values = asyncio.run(run())
+    assert inspect.iscoroutinefunction(fetch)
+    assert {value["access_token"] for value in values} == {"a-1"}
+    assert all(value is values[0] for value in values), "the object that the function returned, as with functools"
+    assert asyncio.run(fetch("b"))["access_token"] == "b-2"
+
+
+def test_a_cancelled_caller_leaves_the_call_to_the_others() -> None:
+    calls = 0
+
+    @daypass.token_cache(ttl=3600)
+    async def fetch() -> str:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0.2)
+        return f"token-{calls}"
+
+    async def run() -> str:
+        first = asyncio.create_task(fetch())
+        await asyncio.sleep(0.05)
+        second = asyncio.create_task(fetch())
+        await asyncio.sleep(0.05)
+        first.cancel()
+        return await second
+
+    assert (asyncio.run(run()), calls) == ("token-1", 1)
+
+
+def test_a_loop_that_ends_leaves_the_call_to_another_loop() -> None:
+    calls = 0
+    started = threading.Event()
+
+    @daypass.token_cache(ttl=3600)
+    async def fetch() -> str:
+        nonlocal calls
+        calls += 1
+        started.set()
+        await asyncio.sleep(30 if calls == 1 else 0)
+        return f"token-{calls}"
+
+    async def impatient() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(fetch(), 0.4)
+
+    thread = threading.Thread(target=lambda: asyncio.run(impatient()))
+    thread.start()
+    started.wait()
+    assert asyncio.run(fetch()) == "token-2"
+    thread.join()
+
+
+def test_arguments_are_told_apart_by_type_too() -> None:
+    issuer = Issuer()
+
+    @daypass.token_cache(ttl=3600)
+    def fetch(*args: object, **kwargs: object) -> str:
+        return issuer.token()
+
+    calls: list[tuple[tuple[object, ...], dict[str, object]]] = [
+        ((), {}), ((1,), {}), ((1.0,), {}), ((True,), {}), (("1",), {}), ((), {"a": 1}), ((), {"a": 1.0}), ((None,), {}),
+    ]
+    tokens = [fetch(*args, **kwargs) for args, kwargs in calls]
+    assert len(set(tokens)) == len(calls)
+    assert [fetch(*args, **kwargs) for args, kwargs in calls] == tokens
+    assert fetch(a=1, b=2) == fetch(b=2, a=1)
+
+
+@pytest.mark.parametrize("key", [None, "s3cret"])
+def test_arguments_are_told_apart_in_the_store_too(key: str | None) -> None:
+    def make() -> Any:
+        @daypass.token_cache(ttl=3600, key=key, name="told apart")
+        def fetch(*args: object) -> str:
+            return repr(args).encode().hex()
+
+        return fetch
+
+    for args in [(1,), (1.0,), (True,), ("1",), (None,), ((1,),), ((1.0,),)]:
+        assert make()(*args) == repr(args).encode().hex()
+
+
+def ago(seconds: float) -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"expires_in": 1},
+        {"expires_in": "1"},
+        {"expires_in": 1.0},
+        {"expires_at": lambda: ago(-1)},
+        {"expires_at": lambda: ago(-1).isoformat()},
+        {"expires_at": lambda: ago(-1).timestamp()},
+        {"expires_on": lambda: str(ago(-1).timestamp())},
+        {"expires_in": None, "expires_at": lambda: ago(-1).replace(tzinfo=None)},
+    ],
+)
+@pytest.mark.parametrize("as_object", [False, True])
+def test_the_lifetime_that_is_returned_counts(stated: dict[str, Any], as_object: bool) -> None:
+    issuer = Issuer()
+
+    @daypass.token_cache(ttl=3600)
+    def fetch() -> Any:
+        made = {name: value() if callable(value) else value for name, value in stated.items()}
+        value = {"access_token": issuer.token(), **made}
+        return types.SimpleNamespace(**value) if as_object else value
+
+    fetch()
+    fetch()
+    assert issuer.calls == 1
+    time.sleep(1.05)
+    fetch()
+    assert issuer.calls == 2
+
+
+def test_nothing_is_cached_for_longer_than_ttl() -> None:
+    issuer = Issuer()
+
+    @daypass.token_cache(ttl=1)
+    def long() -> dict[str, Any]:
+        return {"access_token": issuer.token(), "expires_in": 86400}
+
+    @daypass.token_cache(ttl=datetime.timedelta(seconds=1))
+    def bare() -> str:
+        return issuer.token()
+
+    for fetch in (long, bare, long, bare):
+        fetch()
+    assert issuer.calls == 2
+    time.sleep(1.05)
+    long(), bare()
+    assert issuer.calls == 4
+
+
+def test_what_the_function_raises_is_raised_to_all_who_wait_and_not_kept() -> None:
+    calls = 0
+
+    @daypass.token_cache(ttl=3600)
+    def fetch() -> str:
+        nonlocal calls
+        calls += 1
+        time.sleep(0.2)
+        if calls == 1:
+            raise LookupError("no such client")
+        return "token"
+
+    def attempt(_: int) -> str:
+        try:
+            return fetch()
+        except LookupError as error:
+            return str(error)
+
+    assert set(at_once(8, attempt)) == {"no such client"}
+    assert calls == 1
+    assert fetch() == "token"
+
+
+def test_the_function_runs_in_the_thread_of_a_caller_with_its_context() -> None:
+    import contextvars
+
+    who: contextvars.ContextVar[str] = contextvars.ContextVar("who")
+    seen = []
+
+    @daypass.token_cache(ttl=3600)
+    def fetch(_: int) -> str:
+        seen.append((threading.current_thread().name, who.get()))
+        return "token"
+
+    @daypass.token_cache(ttl=3600)
+    async def afetch() -> str:
+        seen.append((threading.current_thread().name, who.get()))
+        return "token"
+
+    who.set("me")
+    fetch(1)
+    asyncio.run(afetch())
+    assert seen == [(threading.current_thread().name, "me")] * 2
+
+
+def test_reject_replaces_the_refused_token_once() -> None:
+    issuer = Issuer()
+
+    @daypass.token_cache(ttl=3600)
+    def fetch() -> dict[str, Any]:
+        return {"access_token": issuer.token(), "expires_in": 3600}
+
+    old = fetch()
+    fetch.reject("another")
+    assert fetch() is old
+    fetch.reject("token-1")
+    fetch.reject(old)
+    assert fetch()["access_token"] == "token-2"
+    fetch.reject("token-1")
+    asyncio.run(fetch.areject("token-1"))
+    assert fetch()["access_token"] == "token-2"
+    fetch.cache_clear()
+    assert fetch()["access_token"] == "token-3"
+
+
+def test_the_first_refusal_of_a_bare_token_shows_the_form_that_carries_the_lifetime() -> None:
+    issuer = Issuer()
+
+    @daypass.token_cache(ttl=3600)
+    def bare() -> str:
+        return issuer.token()
+
+    with pytest.warns(RuntimeWarning, match="expires_in") as told:
+        bare.reject(bare())
+        bare.reject(bare())
+    assert len(told) == 1
+
+    @daypass.token_cache(ttl=3600)
+    def whole() -> dict[str, Any]:
+        return {"access_token": issuer.token(), "expires_in": 60}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        whole.reject(whole())
+
+
+def test_what_is_no_token_is_a_type_error() -> None:
+    for wrong in (None, 7, {}, {"access_token": 7}, b"bytes", object()):
+        with pytest.raises(TypeError, match="access_token"):
+            daypass.token_cache(ttl=60)(lambda wrong=wrong: wrong)()
+
+
+def test_with_a_key_only_json_is_kept() -> None:
+    @daypass.token_cache(ttl=60, key="s3cret", name="json")
+    def fetch(value: Any) -> Any:
+        return {"access_token": "token", "more": value if value != "set" else {1}}
+
+    assert fetch("text") == {"access_token": "token", "more": "text"}
+    with pytest.raises(TypeError):
+        fetch("set")
+    with pytest.raises(TypeError, match="arguments are what JSON knows"):
+        fetch(object())
+    with pytest.raises(TypeError):
+        daypass.token_cache(ttl=60, key="k", name="tuple")(lambda: {"access_token": "t", "more": (1,)})()
+
+
+def test_with_a_key_a_new_process_finds_it_and_another_key_does_not() -> None:
+    issuer = Issuer()
+
+    def fetching(key: str | bytes, name: str = "same") -> Any:
+        # What a new process has: a function that was never called.
+        return daypass.token_cache(ttl=3600, key=key, name=name)(lambda: {"access_token": issuer.token()})
+
+    assert fetching("a")() == fetching("a")() == fetching(b"a")() == {"access_token": "token-1"}
+    assert fetching("b")() == {"access_token": "token-2"}
+    assert fetching("a", "other")() == {"access_token": "token-3"}
+    new = fetching("a")
+    new.reject(new())
+    assert fetching("a")() == {"access_token": "token-4"}
+    new.cache_clear()
+    assert fetching("a")() == {"access_token": "token-5"}
+
+
+def test_methods_and_many_arguments() -> None:
+    class Client:
+        calls = 0
+
+        @daypass.token_cache(ttl=60, maxsize=4)
+        def token(self, number: int) -> str:
+            Client.calls += 1
+            return f"token-{number}"
+
+    client = Client()
+    for number in range(10):
+        assert client.token(number) == f"token-{number}"
+    assert Client.token.cache_info().currsize == 4
+    assert client.token(9) == "token-9"
+    assert Client.calls == 10
+
+
+def test_ctrl_c_in_the_function_leaves_the_call_to_the_others() -> None:
+    calls = 0
+
+    @daypass.token_cache(ttl=60, timeout=10)
+    def fetch() -> str:
+        nonlocal calls
+        calls += 1
+        time.sleep(0.1)
+        if calls == 1:
+            raise KeyboardInterrupt
+        return "token"
+
+    def attempt(_: int) -> str:
+        try:
+            return fetch()
+        except KeyboardInterrupt:
+            return "interrupted"
+
+    assert sorted(at_once(3, attempt)) == ["interrupted", "token", "token"]
+
+
+def test_a_bare_decorator_and_a_wrong_ttl() -> None:
+    @daypass.token_cache
+    def fetch() -> str:
+        return "token"
+
+    assert fetch() == "token"
+    with pytest.raises(ValueError, match="ttl"):
+        daypass.token_cache(ttl="soon")
