@@ -1,7 +1,7 @@
 // What scenarios do not reach: the forms of a secret, and that the documents, action.yml and the code name the same things.
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 
@@ -66,6 +66,13 @@ test('the inputs that the code reads are those of action.yml', () => {
   const named = [...code.matchAll(/read\('([a-z0-9-]+)'\)/g)].map(([, name]) => name ?? '')
   const all = new Set([...named, 'client-secret', ...Object.keys(KEYS).map(input)])
   assert.deepEqual([...all].sort(), Object.keys(action.inputs).sort())
+})
+
+test('every code of the Action is documented, and no other', () => {
+  const sources = readdirSync(join(import.meta.dirname, '../src'), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
+  const used = sources.flatMap(name => [...read(`action/src/${name}`).matchAll(/'(action\.[a-z_]+)'/g)].map(([, code]) => code))
+  const documented = [...read('docs/ci/README.md').matchAll(/^\| `(action\.[a-z_]+)` \|/gm)].map(([, code]) => code)
+  assert.deepEqual([...new Set(used)].sort(), documented)
 })
 
 test('the version is that of daypass', () => {
