@@ -103,6 +103,60 @@ ${call()}`)
   writeFileSync(target, 'the test would see it')
 })
 
+test('the second protocol of the cache', async () => {
+  await bench.sandbox()
+  const server = await second()
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const job = bench.job(`
+- uses: ./action
+  with: { ${bench.inputs(SHARE)} }
+  env: { ACTIONS_CACHE_SERVICE_V2: 'true', ACTIONS_RESULTS_URL: '${url}', ACTIONS_RUNTIME_TOKEN: runtime }
+${call()}`)
+  for (let n = 0; n < 2; n += 1) {
+    const { code, log } = await bench.run(job, { secrets, args: ['--no-cache-server'] })
+    assert.equal(code, 0, log)
+    assert.doesNotMatch(log, /::warning/)
+  }
+  server.close()
+  assert.equal(await bench.tokenRequests(), 1)
+})
+
+/** Entries by key, as GitHub's service has them: reserved, uploaded to an address of storage, finished, found by prefix. */
+function second(): Promise<Server> {
+  const [entries, finished] = [new Map<string, Buffer>(), [] as string[]]
+  const server = createServer(async (request, answer) => {
+    const parts: Buffer[] = []
+    for await (const part of request) parts.push(part as Buffer)
+    const body = Buffer.concat(parts)
+    const path = request.url ?? ''
+    const storage = (key: string) => `http://${request.headers.host}/storage/${encodeURIComponent(key)}?sig=s`
+    const stored = decodeURIComponent(/^\/storage\/(.*)\?sig=s$/.exec(path)?.[1] ?? '')
+    if (stored !== '') {
+      // Storage has its own word for who may: the address.
+      assert.equal(request.headers.authorization, undefined)
+      if (request.method === 'PUT') {
+        assert.equal(request.headers['x-ms-blob-type'], 'BlockBlob')
+        entries.set(stored, body)
+      }
+      return void answer.writeHead(request.method === 'PUT' ? 201 : 200).end(request.method === 'PUT' ? '' : entries.get(stored))
+    }
+    assert.equal(request.headers.authorization, 'Bearer runtime')
+    const asked = JSON.parse(body.toString()) as { key: string; restore_keys?: string[]; version: string; size_bytes?: string }
+    assert.match(asked.version, /^[0-9a-f]{64}$/)
+    const method = path.replace('/twirp/github.actions.results.api.v1.CacheService/', '')
+    if (method === 'CreateCacheEntry') return void answer.end(JSON.stringify({ ok: true, signed_upload_url: storage(asked.key) }))
+    if (method === 'FinalizeCacheEntryUpload') {
+      assert.equal(Number(asked.size_bytes), entries.get(asked.key)?.length)
+      finished.push(asked.key)
+      return void answer.end(JSON.stringify({ ok: true, entry_id: '1' }))
+    }
+    assert.equal(method, 'GetCacheEntryDownloadURL')
+    const key = finished.findLast(key => asked.restore_keys?.some(prefix => key.startsWith(prefix)))
+    answer.end(JSON.stringify(key === undefined ? {} : { ok: true, signed_download_url: storage(key), matched_key: key }))
+  })
+  return new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(server)))
+}
+
 function hostile(body: () => Iterable<Buffer>): Promise<Server> {
   const server = createServer(async (request, answer) => {
     request.resume()
