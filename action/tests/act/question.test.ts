@@ -17,12 +17,6 @@ import os, PureCloudPlatformClientV2 as genesys, daypass.genesys
 daypass.genesys.configure(genesys, host=os.environ["API"])
 print(f"{genesys.UsersApi().get_users().total} users")
 `,
-  // Not a word of daypass.
-  gateway: `
-import os, PureCloudPlatformClientV2 as genesys
-genesys.configuration.host = os.environ["DAYPASS_GATEWAY_URL"]
-print(f"{genesys.UsersApi().get_users().total} users")
-`,
 }
 
 for (const [mode, script] of Object.entries(SCRIPTS)) {
