@@ -42,7 +42,7 @@ pub(crate) fn select<'a>(
     env: &Env,
     name: Option<&'a str>,
 ) -> Result<Selected<'a>, Error> {
-    check_doubles(files)?;
+    check_doubles(files, env)?;
     if let Some(name) = name {
         return by_name(files, name).ok_or_else(|| unknown(files, env, name, ""));
     }
@@ -59,22 +59,33 @@ pub(crate) fn select<'a>(
     from_environment(files, env)
 }
 
-/// A file in the working directory may not take the place of a profile that the user keeps.
-fn check_doubles(files: &[ConfigFile]) -> Result<(), Error> {
+/// A file in the working directory may not take the place of a profile that the user keeps, nor,
+/// until it is trusted, of one that the environment makes.
+fn check_doubles(files: &[ConfigFile], env: &Env) -> Result<(), Error> {
     let is_found = |file: &&ConfigFile| matches!(file.origin, Origin::Found { .. });
     for found in files.iter().filter(is_found) {
         for own in files.iter().filter(|file| !is_found(file)) {
             let double = found.profiles().find(|name| own.schema.profiles.contains_key(*name));
-            let Some(name) = double else { continue };
-            let (found, own) = (printable(&found.path), printable(&own.path));
-            return Err(Error::new(
-                Code::ConfigUntrusted,
-                format!("{found} was found here and defines \"{name}\", which {own} defines too"),
-            )
-            .with_hint(format!("rename one of them, or name the file: --config {found}")));
+            if let Some(name) = double {
+                return Err(doubled(found, name, &format!("{} defines", printable(&own.path))));
+            }
+        }
+        let made = |preset: &Preset| {
+            found.schema.profiles.contains_key(preset.profile())
+                && presence(*preset, env, |_| false) != Presence::Nothing
+        };
+        if let (false, Some(preset)) = (found.origin.is_trusted(), Preset::all().find(made)) {
+            return Err(doubled(found, preset.profile(), "the environment makes"));
         }
     }
     Ok(())
+}
+
+fn doubled(found: &ConfigFile, name: &str, who: &str) -> Error {
+    let found = printable(&found.path);
+    let message = format!("{found} was found here and defines \"{name}\", which {who} too");
+    Error::new(Code::ConfigUntrusted, message)
+        .with_hint(format!("rename one of them, or name the file: --config {found}"))
 }
 
 /// Files in the order in which they are asked: what the user named comes first.

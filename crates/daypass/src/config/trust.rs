@@ -141,6 +141,13 @@ impl Guard<'_> {
                 return Err(self.command(at.clone(), key, name));
             }
         }
+        let secret = section.set.iter().find(|(key, _)| *key == "client_secret");
+        if let (false, Some((_, at))) =
+            (self.origin.is_trusted() || is_one_spelling(section), secret)
+        {
+            let what = format!("`client_secret` of [profile.{name}] and another client's id");
+            return Err(self.untrusted(at.clone(), &what, destination(section, "client_secret")));
+        }
         Ok(())
     }
 
@@ -192,6 +199,19 @@ fn harmless(section: &Section, key: &str) -> bool {
         "client_secret" => own(&section.client_secret),
         _ => false,
     }
+}
+
+/// Whether id and secret, where variables hold them, are of one spelling of the variables.
+fn is_one_spelling(section: &Section) -> bool {
+    let named = |value: &Option<Value>| value.as_ref()?.variable().map(str::to_owned);
+    let (Some(id), Some(secret)) = (named(&section.client_id), named(&section.client_secret))
+    else {
+        return true;
+    };
+    section.provider.is_some_and(|preset| {
+        let mut pairs = preset.variables("client_id").zip(preset.variables("client_secret"));
+        pairs.any(|pair| pair == (&id, &secret))
+    })
 }
 
 /// Returns the host that would get the secret (or the token), if the file says one.

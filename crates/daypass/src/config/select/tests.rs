@@ -100,6 +100,28 @@ fn a_found_file_never_takes_the_place_of_a_profile_of_the_users() {
 }
 
 #[test]
+fn a_found_file_never_takes_the_place_of_a_profile_of_the_environment() {
+    let found = |name: &str, trusted| parse(&profile(name), Origin::Found { trusted }).unwrap();
+    for (name, env) in [("genesys-cloud", genesys()), ("oauth2", oauth2())] {
+        for part in [&env[..], &env[..1], &env[1..2]] {
+            let env = Env::from_pairs(part.iter().copied());
+            for typed in [None, Some(name)] {
+                let error = resolve(&[found(name, false)], &env, typed).unwrap_err();
+                assert_eq!(error.code(), Code::ConfigUntrusted, "{name} {typed:?}");
+            }
+        }
+        // Who trusts the file has read it.
+        resolve(&[found(name, true)], &Env::from_pairs(genesys()), Some(name)).unwrap();
+    }
+    let env = Env::from_pairs(genesys());
+    resolve(&[found("oauth2", false)], &env, Some("oauth2")).unwrap();
+    insta::assert_snapshot!(told(resolve(&[found("genesys-cloud", false)], &env, None)), @r#"
+    error[config.untrusted]: ./daypass.toml was found here and defines "genesys-cloud", which the environment makes too
+      hint: rename one of them, or name the file: --config ./daypass.toml
+    "#);
+}
+
+#[test]
 fn two_profiles_and_none_named_is_no_guess() {
     let env = Env::from_pairs(genesys().into_iter().chain(oauth2()));
     insta::assert_snapshot!(told(resolve(&[], &env, None)), @r"

@@ -71,6 +71,29 @@ fn a_found_file_may_say_nothing_else() {
 }
 
 #[test]
+fn a_found_file_pairs_no_id_with_the_secret_of_another_spelling() {
+    let ids = ["GENESYSCLOUD_OAUTHCLIENT_ID", "GC_CLIENT_ID"];
+    let secrets = ["GENESYSCLOUD_OAUTHCLIENT_SECRET", "GC_CLIENT_SECRET"];
+    for (row, id) in ids.iter().enumerate() {
+        for (column, secret) in secrets.iter().enumerate() {
+            let text = format!(
+                "{GENESYS}client_id = {{ env = {id:?} }}\nclient_secret = {{ env = {secret:?} }}\n"
+            );
+            assert_eq!(parse(&text, FOUND).is_ok(), row == column, "{id} {secret}");
+            parse(&text, TRUSTED).unwrap();
+        }
+    }
+    let text = format!(
+        "{GENESYS}client_secret = {{ env = \"GC_CLIENT_SECRET\" }}\n\
+         client_id = {{ env = \"GENESYSCLOUD_OAUTHCLIENT_ID\" }}\n"
+    );
+    insta::assert_snapshot!(told(parse(&text, FOUND)), @r"
+    error[config.untrusted]: ./daypass.toml:4:1: a found file may not set `client_secret` of [profile.x] and another client's id: login.mypurecloud.ie would get the secret
+      hint: if you know this file, name it: --config ./daypass.toml, or trust it: daypass trust ./daypass.toml
+    ");
+}
+
+#[test]
 fn the_refusal_names_the_host_and_both_ways_out() {
     let text = "[profile.x]\ntoken_url = \"https://evil.example/t\"\nclient_id = \"a\"\n";
     insta::assert_snapshot!(told(parse(text, FOUND)), @r"
