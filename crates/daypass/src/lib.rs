@@ -20,6 +20,7 @@ mod client;
 mod clock;
 mod config;
 mod crypto;
+mod decodings;
 mod effects;
 mod error;
 mod forms;
@@ -46,6 +47,7 @@ pub use config::{
     ConfigFile, Env, External, FileFacts, InvalidDuration, Keep, MAX_FOUND_FILE, NotText, Origin,
     Profile, SecretText, TrustList, Value, parse_duration, profile_names, resolve, trust_id,
 };
+pub use decodings::{Decoded, decodings};
 pub use effects::Effects;
 pub use error::{Class, Code, Error};
 pub use forms::secret_forms;

@@ -18,6 +18,12 @@ impl ScopeSet {
         list.split(' ').collect()
     }
 
+    /// Whether a text is a scope (RFC 6749 section 3.3): visible ASCII without `"` and `\`.
+    pub(crate) fn is_scope(text: &str) -> bool {
+        let valid = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        !text.is_empty() && text.bytes().all(valid)
+    }
+
     /// Whether there is no scope in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -27,13 +27,14 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("token", &["crypto", "clock", "request"]),
     ("client", &[]),
     ("error", &[]),
+    ("decodings", &[]),
     ("forms", &[]),
     ("printable", &[]),
 ];
 
 /// What every module of the upper layers may name.
 const BELOW: &[&str] =
-    &["request", "token", "error", "client", "forms", "printable", "address", "words"];
+    &["request", "token", "error", "client", "decodings", "forms", "printable", "address", "words"];
 
 /// What only these files may name.
 const OWNED: &[(&str, &[&str])] = &[

@@ -114,8 +114,7 @@ pub(crate) fn token_endpoint(url: &Url, provider: Option<Preset>) -> Result<(), 
 pub(crate) fn scopes<'a>(list: impl IntoIterator<Item = &'a str>) -> Result<ScopeSet, Wrong> {
     let mut scopes = Vec::new();
     for scope in list {
-        let valid = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-        if scope.is_empty() || !scope.bytes().all(valid) {
+        if !ScopeSet::is_scope(scope) {
             return Err(Wrong::new(format!("{} is not a scope", named(scope)))
                 .with_hint("a scope is visible ASCII without spaces, \" and \\"));
         }

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::IssuerError;
-use super::token_endpoint::TokenEndpointRequest;
+use super::token_endpoint::{Hidden, TokenEndpointRequest};
 use crate::{ClientAuthMethod, Code, Error};
 
 /// Proves to a token endpoint who the client is.
@@ -22,6 +22,9 @@ pub(crate) trait ClientAuth: Send + Sync {
     ///
     /// An [`IssuerError`] when no proof can be made.
     async fn authenticate(&self, request: &mut TokenEndpointRequest) -> Result<(), IssuerError>;
+
+    /// Adds what no message may repeat, before there is a request.
+    fn hide(&self, hidden: &mut Hidden);
 }
 
 /// A client that proves itself with a secret.
@@ -69,6 +72,10 @@ impl ClientAuth for ClientSecret {
                 Ok(())
             }
         }
+    }
+
+    fn hide(&self, hidden: &mut Hidden) {
+        hidden.hide(self.secret.expose_secret());
     }
 }
 

@@ -4,6 +4,7 @@
 //! `client_auth`, whether to ask again is `retry`, how a token is taken back is `revocation`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,14 +14,14 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::client_auth::{ClientAuth, ClientSecret};
-use super::discovery::Discovery;
+use super::discovery::{Discovery, Metadata};
 use super::revocation::{Revoke, revoke};
 use super::token_endpoint::{Answer, Hidden, Rules, TokenEndpointRequest, decode};
 use super::{Issuer, IssuerError, IssuerErrorClass};
 use crate::address::{self, host_of};
 use crate::{
-    ClientAuthMethod, Code, Dialect, Effects, Endpoint, Error, Revocation, Timestamp, Token,
-    TokenRequest, printable,
+    ClientAuthMethod, Code, Dialect, Effects, Endpoint, Error, HttpError, Revocation, Timestamp,
+    Token, TokenRequest, printable,
 };
 
 /// Form parameters that daypass writes itself.
@@ -122,9 +123,7 @@ impl ClientCredentials {
     async fn attempt(&self) -> Result<Token, IssuerError> {
         let url = match &self.endpoint {
             Place::Known(url) => url.clone(),
-            Place::Discovered(discovery) => {
-                discovery.metadata(&self.effects).await?.token_endpoint.clone()
-            }
+            Place::Discovered(discovery) => self.metadata(discovery).await?.token_endpoint.clone(),
         };
         let mut form = TokenEndpointRequest::new(url);
         self.ask(&mut form);
@@ -134,6 +133,12 @@ impl ClientCredentials {
         let token = decode(&came.answer(), &self.rules, &hidden)?;
         self.warn_of_missing_scopes(&token);
         Ok(token)
+    }
+
+    pub(super) async fn metadata(&self, of: &Discovery) -> Result<Arc<Metadata>, IssuerError> {
+        let mut hidden = Hidden::default();
+        self.auth.hide(&mut hidden);
+        of.metadata(&self.effects, &hidden).await
     }
 
     fn ask(&self, form: &mut TokenEndpointRequest) {
@@ -171,12 +176,15 @@ pub(super) async fn send(
     hidden: &Hidden,
 ) -> Result<Came, IssuerError> {
     let sent_at = effects.clock.now();
-    let response = effects.http.send(request).await.map_err(|error| {
-        let mut error = IssuerError::from(error);
-        error.description = error.description.map(|text| hidden.shown(&text));
-        error
-    })?;
+    let response = effects.http.send(request).await.map_err(|error| told(error, hidden))?;
     Ok(Came { response, sent_at, received_at: effects.clock.now() })
+}
+
+/// Says why there was no answer: a text that others may have had a part in.
+pub(super) fn told(error: HttpError, hidden: &Hidden) -> IssuerError {
+    let mut error = IssuerError::from(error);
+    error.description = error.description.map(|text| hidden.shown(&text));
+    error
 }
 
 /// An answer with its times.

@@ -1,7 +1,8 @@
 //! From an issuer identifier to its endpoints (RFC 8414, OpenID Connect Discovery 1.0).
 //!
 //! Owns the rule that decides whether metadata may say where a secret goes: its `issuer` is the
-//! configured one, its endpoints are https on the issuer's host or on a host that the user listed.
+//! configured one, its endpoints are https on the issuer's host and port or on a host that the user
+//! listed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use http::{HeaderMap, Request, StatusCode};
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::client_credentials::told;
 use super::token_endpoint::{AGENT, Answer, Hidden, Object, object, refusal};
 use super::{IssuerError, IssuerErrorClass};
 use crate::address::{self, host_of};
@@ -60,7 +62,12 @@ impl Discovery {
 
     /// Returns the metadata. It is looked up once an hour; while that fails for a while, what it
     /// said last still counts.
-    pub(super) async fn metadata(&self, effects: &Effects) -> Result<Arc<Metadata>, IssuerError> {
+    /// What it says of itself is shown without what is `hidden`.
+    pub(super) async fn metadata(
+        &self,
+        effects: &Effects,
+        hidden: &Hidden,
+    ) -> Result<Arc<Metadata>, IssuerError> {
         let mut found = self.found.lock().await;
         let now = effects.clock.ticks();
         if let Some((at, metadata)) = &*found
@@ -68,7 +75,7 @@ impl Discovery {
         {
             return Ok(Arc::clone(metadata));
         }
-        match self.look_up(effects).await {
+        match self.look_up(effects, hidden).await {
             Ok(metadata) => {
                 let metadata = Arc::new(metadata);
                 *found = Some((now, Arc::clone(&metadata)));
@@ -85,24 +92,28 @@ impl Discovery {
         }
     }
 
-    async fn look_up(&self, effects: &Effects) -> Result<Metadata, IssuerError> {
+    async fn look_up(&self, effects: &Effects, hidden: &Hidden) -> Result<Metadata, IssuerError> {
         let mut failure = self.rejected(
             "has no metadata (RFC 8414, OpenID): is `issuer` right? \
              `token_url` names the endpoint without it",
         );
         for place in self.places() {
-            let response = effects.http.send(asking(&place)?).await?;
+            let response = effects.http.send(asking(&place)?).await;
+            let response = response.map_err(|error| told(error, hidden))?;
             let status = response.status();
             let fields = object(response.body(), FIELDS);
             match fields {
-                Some(fields) if status.is_success() => return self.read(&fields),
+                Some(fields) if status.is_success() => return self.read(&fields, hidden),
                 _ if status.is_success() => {
                     failure.class = IssuerErrorClass::Transient;
                     failure.description =
                         Some(format!("the metadata at {} can't be read", host_of(&self.url)));
                 }
                 _ if status.is_redirection() || is_absent(status) => {}
-                _ => return Err(unavailable(status, response.headers(), effects.clock.now())),
+                _ => {
+                    let (headers, now) = (response.headers(), effects.clock.now());
+                    return Err(unavailable(status, headers, now, hidden));
+                }
             }
         }
         Err(failure)
@@ -118,27 +129,30 @@ impl Discovery {
         [openid, oauth]
     }
 
-    fn read(&self, fields: &Object) -> Result<Metadata, IssuerError> {
+    fn read(&self, fields: &Object, hidden: &Hidden) -> Result<Metadata, IssuerError> {
         let issuer = fields.text("issuer").unwrap_or_default();
         if issuer != self.issuer {
-            let (says, asked) = (printable(issuer), printable(&self.issuer));
+            let (says, asked) = (hidden.shown(issuer), printable(&self.issuer));
             return Err(self.rejected(&format!("calls itself {says}, but `issuer` is {asked}")));
         }
         let Some(token_endpoint) = fields.text("token_endpoint") else {
             return Err(self.rejected("names no token_endpoint"));
         };
-        let token_endpoint = self.endpoint(token_endpoint)?;
+        let token_endpoint = self.endpoint(token_endpoint, hidden)?;
         let revocation_endpoint = fields.text("revocation_endpoint");
-        let revocation_endpoint = revocation_endpoint.and_then(|url| self.endpoint(url).ok());
+        let revocation_endpoint =
+            revocation_endpoint.and_then(|url| self.endpoint(url, hidden).ok());
         Ok(Metadata { token_endpoint, revocation_endpoint })
     }
 
-    fn endpoint(&self, url: &str) -> Result<Url, IssuerError> {
+    fn endpoint(&self, url: &str, hidden: &Hidden) -> Result<Url, IssuerError> {
         let unusable = || self.rejected("names a token_endpoint that is no https URL");
         let url = address::secure(url).map_err(|_| unusable())?;
-        let same_host = url.host() == self.url.host();
-        if !same_host && !self.is_listed(&url) {
-            let host = host_of(&url);
+        // Another port is another server, which may be another user's.
+        let same = url.host() == self.url.host()
+            && url.port_or_known_default() == self.url.port_or_known_default();
+        if !same && !self.is_listed(&url) {
+            let host = hidden.shown(&address::host(&url).unwrap_or_default());
             return Err(self.rejected(&format!(
                 "names a token_endpoint on {host}: list that in token_hosts if it is right"
             )));
@@ -175,9 +189,14 @@ fn is_absent(status: StatusCode) -> bool {
 }
 
 /// Returns what a status means that says nothing about whether there is metadata.
-fn unavailable(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> IssuerError {
+fn unavailable(
+    status: StatusCode,
+    headers: &HeaderMap,
+    now: Timestamp,
+    hidden: &Hidden,
+) -> IssuerError {
     let answer = Answer { status, headers, body: b"", sent_at: now, received_at: now };
-    refusal(&answer, Dialect::Rfc, &Hidden::default())
+    refusal(&answer, Dialect::Rfc, hidden)
 }
 
 #[cfg(test)]

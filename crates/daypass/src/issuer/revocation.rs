@@ -43,7 +43,7 @@ pub(super) async fn revoke(issuer: &ClientCredentials, token: &Token) -> Result<
     let revocation = match (&issuer.revocation, &issuer.endpoint) {
         (Some(revocation), _) => revocation,
         (None, Place::Discovered(discovery)) => {
-            let metadata = discovery.metadata(&issuer.effects).await?;
+            let metadata = issuer.metadata(discovery).await?;
             let url = metadata.revocation_endpoint.clone().ok_or_else(cannot_revoke)?;
             discovered = Revoke::Rfc7009(url);
             &discovered

@@ -2,7 +2,7 @@ use http::Response;
 
 use super::*;
 use crate::HttpError;
-use crate::issuer::testing::effects;
+use crate::issuer::testing::{SENTINEL, effects};
 use crate::testing::TestClock;
 
 const ISSUER: &str = "https://auth.example.com/tenant";
@@ -19,7 +19,10 @@ async fn found(replies: &[(u16, &str)]) -> (Result<String, IssuerError>, Vec<Str
     let (script, effects) = effects();
     replies.iter().for_each(|(status, body)| script.reply(*status, *body));
     let discovery = discovery(ISSUER);
-    let result = discovery.metadata(&effects).await.map(|found| found.token_endpoint.to_string());
+    let result = discovery
+        .metadata(&effects, &Hidden::default())
+        .await
+        .map(|found| found.token_endpoint.to_string());
     (result, script.seen().iter().map(|request| request.uri().to_string()).collect())
 }
 
@@ -30,7 +33,7 @@ async fn metadata_is_looked_for_in_both_places_and_kept() {
     script.reply(200, metadata("https://auth.example.com/tenant/token"));
     let discovery = discovery(ISSUER);
     for _ in 0..2 {
-        let found = discovery.metadata(&effects).await.unwrap();
+        let found = discovery.metadata(&effects, &Hidden::default()).await.unwrap();
         assert_eq!(found.token_endpoint.as_str(), "https://auth.example.com/tenant/token");
         assert!(found.revocation_endpoint.is_none());
     }
@@ -60,7 +63,8 @@ fn an_issuer_without_a_path_has_its_metadata_at_the_root() {
 async fn endpoints_are_believed_on_the_issuers_host_and_where_the_user_says() {
     for (endpoint, believed) in [
         ("https://auth.example.com/token", true),
-        ("https://auth.example.com:8443/token?x=1", true),
+        ("https://auth.example.com:443/token?x=1", true),
+        ("https://auth.example.com:8443/token", false),
         ("https://login.example.org/token", true),
         ("https://login.example.org:444/token", true),
         ("https://h.example.org:8443/token", true),
@@ -106,6 +110,31 @@ async fn metadata_of_another_issuer_is_refused() {
 }
 
 #[tokio::test]
+async fn metadata_that_repeats_the_secret_is_not_quoted() {
+    let mut hidden = Hidden::default();
+    hidden.hide(SENTINEL);
+    let of = |issuer: &str, endpoint: &str| {
+        format!(r#"{{"issuer":"{issuer}","token_endpoint":"{endpoint}"}}"#)
+    };
+    for (status, location, body) in [
+        (200, "", of(SENTINEL, "")),
+        (200, "", of(&format!("https://{SENTINEL}.example/"), "")),
+        (200, "", of(ISSUER, &format!("https://{SENTINEL}.example/token"))),
+        (200, "", of(ISSUER, "https://sentinel%2d5ec2e7.example/token")),
+    ] {
+        let (script, effects) = effects();
+        let response = Response::builder().status(status).header("location", location);
+        script.push(Ok(response.body(Bytes::from(body)).unwrap()));
+        let error = discovery(ISSUER).metadata(&effects, &hidden).await.unwrap_err().to_string();
+        assert!(!error.contains("sentinel") && error.contains("not shown"), "{error}");
+    }
+    let (script, effects) = effects();
+    script.push(Err(HttpError::Broken(format!("said {SENTINEL}"))));
+    let error = discovery(ISSUER).metadata(&effects, &hidden).await.unwrap_err().to_string();
+    assert!(!error.contains("sentinel"), "{error}");
+}
+
+#[tokio::test]
 async fn what_came_instead_of_metadata_decides_what_follows() {
     use IssuerErrorClass::*;
     let twice = |error: &IssuerError| error.description.clone().unwrap_or_default();
@@ -134,13 +163,13 @@ async fn a_failure_is_not_kept() {
     script.push(Ok(limited.body(Bytes::new()).unwrap()));
     script.reply(200, metadata("https://auth.example.com/token"));
     let discovery = discovery(ISSUER);
-    let error = discovery.metadata(&effects).await.unwrap_err();
+    let error = discovery.metadata(&effects, &Hidden::default()).await.unwrap_err();
     assert_eq!(error.class, IssuerErrorClass::Transient);
     assert_eq!(error.to_string(), "no answer (cannot connect: connection refused)");
-    let error = discovery.metadata(&effects).await.unwrap_err();
+    let error = discovery.metadata(&effects, &Hidden::default()).await.unwrap_err();
     let wait = std::time::Duration::from_secs(9);
     assert_eq!(error.class, IssuerErrorClass::Throttled(Some(wait)));
-    assert!(discovery.metadata(&effects).await.is_ok());
+    assert!(discovery.metadata(&effects, &Hidden::default()).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +178,7 @@ async fn metadata_is_looked_up_anew_after_an_hour_and_kept_while_that_fails() {
     let effects = Effects { clock: Arc::new(TestClock::new()), ..effects };
     let discovery = discovery(ISSUER);
     let path = async || {
-        let found = discovery.metadata(&effects).await;
+        let found = discovery.metadata(&effects, &Hidden::default()).await;
         found.map(|found| found.token_endpoint.path().to_owned()).map_err(|error| error.class)
     };
     script.reply(200, metadata("https://auth.example.com/old"));

@@ -26,6 +26,15 @@ pub(crate) fn refusal(answer: &Answer<'_>, dialect: Dialect, hidden: &Hidden) ->
     let mut hidden = hidden.clone();
     let said = Said::read(answer, &mut hidden);
     let (class, remark) = classify(answer, dialect, &said, &hidden);
+    if said.repeats_in_pieces(&hidden) {
+        let description = Some("(not shown: it repeats a secret)".to_owned());
+        return IssuerError {
+            class,
+            status: Some(answer.status.as_u16()),
+            error: None,
+            description,
+        };
+    }
     let description = said.description.map(|text| hidden.shown(&text)).or(remark);
     IssuerError {
         class,
@@ -90,6 +99,22 @@ impl Said {
         let description = text("error_description").or_else(|| text("description"));
         let description = description.filter(|text| error.is_some() && !text.is_empty());
         Self { error, description }
+    }
+
+    /// Whether the end of one text and the start of the other together repeat a secret.
+    fn repeats_in_pieces(&self, hidden: &Hidden) -> bool {
+        let (Some(error), Some(description)) = (&self.error, &self.description) else {
+            return false;
+        };
+        let joined = |next: &str| hidden.is_repeated(&format!("{error}{next}"));
+        if hidden.is_repeated(error) {
+            false
+        } else if hidden.is_repeated(description) {
+            // It is not shown in any case: its start must not betray what it goes on from.
+            joined(&description.chars().take(7).collect::<String>())
+        } else {
+            joined(description)
+        }
     }
 
     fn is_limit(&self) -> bool {

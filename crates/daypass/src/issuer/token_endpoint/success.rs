@@ -46,8 +46,8 @@ pub(crate) fn decode(
         None => return Err(unusable("the answer has no access_token".into())),
         Some(_) => return Err(unusable("the access_token is not text".into())),
     };
-    if hidden.holds(text) {
-        return Err(unusable("the access_token is the client's own secret".into()));
+    if hidden.is_in(text) {
+        return Err(unusable("the access_token is or holds the client's own secret".into()));
     }
     let access_token = AccessToken::new(text).map_err(|error| unusable(error.to_string()))?;
     match fields.field("token_type") {
@@ -63,7 +63,7 @@ pub(crate) fn decode(
     }
     let lifetime = lifetime(&fields, text, answer.sent_at, rules);
     let expires_at = answer.sent_at.saturating_add(lifetime);
-    let scope = granted(&fields);
+    let scope = granted(&fields).map(|scopes| tellable(scopes, text, hidden));
     Ok(Token::new(access_token, scope, answer.sent_at, answer.received_at, expires_at))
 }
 
@@ -137,6 +137,31 @@ fn jwt_lifetime(token: &str, sent_at: Timestamp) -> Option<Duration> {
     let millis = (object(&payload, &["exp"])?.number("exp")? * 1000.0) as i64;
     let lifetime = sent_at.until(Timestamp::from_millis(millis));
     (!lifetime.is_zero()).then_some(lifetime)
+}
+
+/// The longest list of scopes that is kept, in bytes: it lies in the record beside the token.
+const MAX_SCOPES: usize = 4096;
+
+/// Leaves out what is no scope (RFC 6749 section 3.3), or holds a secret or the token: scopes are
+/// shown, and kept.
+fn tellable(scopes: ScopeSet, token: &str, hidden: &Hidden) -> ScopeSet {
+    let mut hidden = hidden.clone();
+    hidden.hide(token);
+    let (all, mut room) = (scopes.iter().count(), MAX_SCOPES);
+    let tellable = |scope: &&str| {
+        let fits = scope.len() < room && ScopeSet::is_scope(scope) && !hidden.is_in(scope);
+        room -= if fits { scope.len() + 1 } else { 0 };
+        fits
+    };
+    let kept: ScopeSet = scopes.iter().filter(tellable).collect();
+    let dropped = all - kept.iter().count();
+    if dropped > 0 {
+        tracing::warn!(
+            "{dropped} of the scopes that the issuer names are left out: they are no scopes (RFC \
+             6749 section 3.3), too long, or hold a secret"
+        );
+    }
+    kept
 }
 
 /// Returns the scopes that the issuer says it granted: text, or a list of texts as some write it.

@@ -82,11 +82,15 @@ fn a_secret_is_hidden_in_every_form_in_which_it_was_sent() {
 }
 
 #[test]
-fn a_token_that_is_the_secret_is_refused() {
-    let error = ok(serde_json::json!({ "access_token": SENTINEL, "expires_in": 60 }).to_string());
-    let error = error.unwrap_err();
-    assert_eq!(error.class, IssuerErrorClass::Unusable);
-    assert_eq!(error.description.unwrap(), "the access_token is the client's own secret");
+fn a_token_that_is_or_holds_the_secret_is_refused() {
+    let base64 = BASE64_STANDARD.encode(format!("id:{SENTINEL}"));
+    for token in [SENTINEL, &format!("pre.{SENTINEL}.post"), &format!("e30.{base64}.x")] {
+        let error = ok(serde_json::json!({ "access_token": token, "expires_in": 60 }).to_string());
+        let error = error.unwrap_err();
+        assert_eq!(error.class, IssuerErrorClass::Unusable);
+        let text = "the access_token is or holds the client's own secret";
+        assert_eq!(error.description.unwrap(), text);
+    }
 }
 
 #[test]
@@ -259,6 +263,31 @@ fn scopes_are_text_or_a_list_and_else_ignored() {
         let token = ok(format!(r#"{{"access_token":"t","scope":{written}}}"#)).unwrap();
         assert_eq!(token.scope(), scope.map(ScopeSet::parse).as_ref(), "{written}");
     }
+}
+
+#[test]
+fn scopes_that_are_none_or_hold_a_secret_are_left_out_and_told_of() {
+    let token = "t0ken-abcdef-abcdef";
+    let long = "x".repeat(5000);
+    for (scope, kept) in [
+        (format!("a {SENTINEL} b"), "a b"),
+        (format!("a x.{SENTINEL}.x"), "a"),
+        (format!("a {token} x{token}"), "a"),
+        ("a \u{202e}evil \u{1b}[31m b\nc b\"c b\\c".to_owned(), "a"),
+        (format!("a {long}"), "a"),
+        ("a sentinel https://x/.default".to_owned(), "a https://x/.default sentinel"),
+    ] {
+        let log = Log::default();
+        let body = serde_json::json!({ "access_token": token, "scope": scope }).to_string();
+        let read = tracing::subscriber::with_default(log.clone(), || ok(body)).unwrap();
+        assert_eq!(read.scope().unwrap().to_string(), kept, "{scope}");
+        let lines = log.lines().join("\n");
+        assert_eq!(lines.contains("are left out"), kept.len() < 20, "{lines}");
+        assert!(!lines.contains("sentinel") && !lines.contains("t0ken"), "{lines}");
+    }
+    let many: Vec<_> = (0..5000).map(|n| format!("s{n}")).collect();
+    let body = serde_json::json!({ "access_token": token, "scope": many }).to_string();
+    assert!(ok(body).unwrap().scope().unwrap().to_string().len() < 4096);
 }
 
 #[test]
@@ -451,11 +480,16 @@ fn an_error_that_repeats_the_secret_or_the_token_is_not_shown() {
         format!(r#"{{"error":"{SENTINEL}"}}"#),
         format!(r#"{{"error":"x","description":"{SENTINEL}"}}"#),
         r#"{"error":"x","description":"t0ken","access_token":"t0ken"}"#.to_owned(),
+        r#"{"error":"sentine","error_description":"l-5ec2e7"}"#.to_owned(),
+        r#"{"error":"x","description":"%73%65%6e%74%69%6e%65%6c-5ec2e7"}"#.to_owned(),
+        r#"{"error":"x","description":"\\u0073\\u0065\\u006e\\u0074inel-5ec2e7"}"#.to_owned(),
+        r#"{"error":"x","description":"&#115;&#x65;ntinel-5ec2e7"}"#.to_owned(),
     ] {
         let error = read(400, &[], &body, &RULES).unwrap_err();
         assert_eq!(error.class, Rejected);
         let shown = format!("{error} {error:?} {error:#?}");
-        assert!(!shown.contains("sentinel") && !shown.contains("t0ken"), "{shown}");
+        let parts = ["sentine", "l-5ec2e7", "%73", "\\u0073", "&#115;", "t0ken"];
+        assert!(parts.iter().all(|part| !shown.contains(part)), "{shown}");
         assert!(shown.contains("not shown"), "{shown}");
     }
 }
