@@ -8,7 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 /// Shorter forms would mask or match half of every log.
-const SHORTEST: usize = 4;
+pub(crate) const SHORTEST: usize = 4;
+
+/// Where base64 is wrapped: MIME (and `base64` of coreutils), PEM.
+const WIDTHS: [usize; 2] = [76, 64];
 
 /// One form of a secret; zeroed on drop.
 pub(crate) type Form = Zeroizing<String>;
@@ -17,7 +20,16 @@ pub(crate) type Form = Zeroizing<String>;
 pub(crate) fn forms(secret: &str) -> Vec<Form> {
     let mut forms = daypass::secret_forms(secret);
     // Whole, so that a mask hides the last characters too.
-    forms.push(Zeroizing::new(STANDARD.encode(secret)));
+    let base64 = Zeroizing::new(STANDARD.encode(secret));
+    // Programs wrap it, and logs are masked line by line. What is left in a last line is too short
+    // to use, and often too short to mask.
+    for width in WIDTHS.iter().filter(|width| **width < base64.len()) {
+        let lines = base64.as_bytes().chunks_exact(*width);
+        forms.extend(
+            lines.filter_map(|line| Some(Zeroizing::new(str::from_utf8(line).ok()?.to_owned()))),
+        );
+    }
+    forms.push(base64);
     forms.retain(|form| form.len() >= SHORTEST);
     forms
 }
@@ -68,11 +80,27 @@ mod tests {
             "secret=p%2F%C3%A4+%22w%22%2Brd%25%26".to_owned(),
             serde_json::json!({ "secret": secret }).to_string(),
             r#"{"s":"p\/ä \"w\"+rd%&"}"#.to_owned(),
+            // Python's quote, Go, .NET.
+            "p/%C3%A4%20%22w%22%2Brd%25%26".to_owned(),
+            r#"{"s":"p/ä \"w\"+rd%\u0026"}"#.to_owned(),
+            r#"{"s":"p/ä \u0022w\u0022\u002Brd%\u0026"}"#.to_owned(),
         ] {
             assert!(hidden(secret, &log), "{log}");
         }
         for basic in [format!("id:{secret}"), "id:p%2F%C3%A4+%22w%22%2Brd%25%26".to_owned()] {
             assert!(hidden(secret, &STANDARD.encode(&basic)), "{basic}");
+        }
+    }
+
+    #[test]
+    fn every_line_of_wrapped_base64_is_masked_but_a_last_short_one() {
+        let secret = "k3T9zQw1LmXv8RbN".repeat(9);
+        let base64 = STANDARD.encode(&secret);
+        for width in [76, 64] {
+            let lines: Vec<_> = base64.as_bytes().chunks(width).collect();
+            for line in &lines[..lines.len() - 1] {
+                assert!(hidden(&secret, str::from_utf8(line).unwrap()));
+            }
         }
     }
 

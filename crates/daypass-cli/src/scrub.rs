@@ -5,7 +5,9 @@ use std::ffi::{OsStr, OsString};
 
 use daypass::{ConfigFile, Env, Opened};
 
-use crate::mask;
+use zeroize::Zeroizing;
+
+use crate::mask::{self, Form};
 
 /// Variables of our own that a child has no use for.
 const OWN: &[&str] = &["DAYPASS_CACHE_KEY", "DAYPASS_REDIS_URL", "DAYPASS_REDIS_PASSWORD"];
@@ -24,16 +26,16 @@ pub(crate) fn environment(
     let mut names: BTreeSet<&str> =
         daypass::credential_variables().chain(OWN.iter().copied()).collect();
     names.extend(files.iter().flat_map(ConfigFile::variables));
-    let mut forms = Vec::new();
+    let mut secrets = Vec::new();
     for opened in profiles {
         names.extend(opened.profile.variables());
-        forms.extend(mask::forms(opened.client_secret.expose()));
+        secrets.push(Secret::new(opened.client_secret.expose()));
     }
     if let Some(key) = env.var("DAYPASS_CACHE_KEY") {
-        forms.extend(mask::forms(key));
+        secrets.push(Secret::new(key));
     }
     let kept = env.iter().filter(|(name, value)| {
-        !is_named(name, &names) && !forms.iter().any(|form| contains(value, form))
+        !is_named(name, &names) && !is_or_holds_one(value.as_encoded_bytes(), &secrets)
     });
     let mut child: Vec<_> = kept.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     // Tools read one or the other, so what one says must stand in both.
@@ -51,9 +53,36 @@ fn is_named(name: &OsStr, names: &BTreeSet<&str>) -> bool {
     name.to_str().is_some_and(|name| names.contains(name) || name.starts_with("INPUT_"))
 }
 
-fn contains(value: &OsStr, form: &str) -> bool {
-    let (value, form) = (value.as_encoded_bytes(), form.as_bytes());
-    value.windows(form.len()).any(|part| part == form)
+/// A secret to look for.
+struct Secret<'a> {
+    plain: &'a str,
+    /// As forms are encoded, where `+` stands for a space.
+    form: Zeroizing<String>,
+    /// Those that no decoder knows, such as hexadecimal digits.
+    forms: Vec<Form>,
+}
+
+impl<'a> Secret<'a> {
+    fn new(plain: &'a str) -> Self {
+        let form = Zeroizing::new(plain.replace(' ', "+"));
+        Self { plain, form, forms: mask::forms(plain) }
+    }
+}
+
+/// Whether a value is a secret, or has one in it, however it is written.
+fn is_or_holds_one(value: &[u8], secrets: &[Secret<'_>]) -> bool {
+    let decoded = daypass::decodings(value);
+    secrets.iter().filter(|secret| !secret.plain.is_empty()).any(|secret| {
+        value == secret.plain.as_bytes()
+            || secret.forms.iter().any(|form| contains(value, form))
+            || [secret.plain, &secret.form].iter().any(|plain| {
+                plain.len() >= mask::SHORTEST && decoded.iter().any(|text| contains(text, plain))
+            })
+    })
+}
+
+fn contains(value: &[u8], form: &str) -> bool {
+    value.windows(form.len()).any(|part| part == form.as_bytes())
 }
 
 fn with_local(mut value: OsString) -> OsString {

@@ -18,7 +18,9 @@ pub fn secret_forms(secret: &str) -> Vec<Zeroizing<String>> {
     let mut forms = vec![secret.to_owned()];
     forms.extend(url_encoded(&form));
     forms.extend([json.replace('/', "\\/"), ascii(json), json.to_owned()]);
-    forms.extend([COMPONENT_KEEPS, URI_KEEPS].map(|keeps| percent_encoded(secret, keeps)));
+    forms.extend([GO_ESCAPES, NET_ESCAPES].map(|escapes| escaped(json, escapes)));
+    let keeps = [COMPONENT_KEEPS, URI_KEEPS, QUOTE_KEEPS];
+    forms.extend(keeps.map(|keeps| percent_encoded(secret, keeps)));
     forms.extend(hex(secret).into_iter().filter(|form| form.len() >= SHORTEST_BASE64));
     for text in [secret, &form] {
         let base64 = (0..3).flat_map(|offset| embedded(text.as_bytes(), offset));
@@ -36,6 +38,29 @@ pub fn secret_forms(secret: &str) -> Vec<Zeroizing<String>> {
 /// What JavaScript's `encodeURIComponent` and `encodeURI` leave as it is, besides letters and digits.
 const COMPONENT_KEEPS: &str = "-_.!~*'()";
 const URI_KEEPS: &str = "-_.!~*'();,/?:@&=+$#";
+
+/// What Python's `urllib.parse.quote` leaves.
+const QUOTE_KEEPS: &str = "_.-~/";
+
+/// What JSON encoders write as `\uXXXX` although they need not: Go's (and with it Terraform's and
+/// Docker's), and .NET's.
+const GO_ESCAPES: &str = "&<>";
+const NET_ESCAPES: &str = "&<>+'`";
+
+/// As in JSON that is safe in a web page. Go writes the digits small, .NET large.
+fn escaped(json: &str, escapes: &str) -> String {
+    let large = escapes == NET_ESCAPES;
+    // .NET writes a quote like this too.
+    let json = if large { json.replace("\\\"", "\\u0022") } else { json.to_owned() };
+    json.chars().fold(String::with_capacity(json.len()), |mut text, character| {
+        match (escapes.contains(character), large) {
+            (true, true) => text.push_str(&format!("\\u{:04X}", u32::from(character))),
+            (true, false) => text.push_str(&format!("\\u{:04x}", u32::from(character))),
+            (false, _) => text.push(character),
+        }
+        text
+    })
+}
 
 fn percent_encoded(secret: &str, keeps: &str) -> String {
     let byte = |byte: u8| {

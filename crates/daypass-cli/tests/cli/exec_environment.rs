@@ -69,6 +69,16 @@ fn no_variable_that_holds_a_secret_in_any_form_is_inherited() {
         ("HEX", SECRET.bytes().map(|byte| format!("{byte:02x}")).collect()),
         ("JSON", serde_json::json!({ "secret": SECRET }).to_string()),
         ("BASIC", format!("Basic {}", STANDARD.encode(format!("odd id:{SECRET}")))),
+        ("QUOTE", "p/s3cret%20w%2Brd%3D%26%25Zq8_x-Kd91".to_owned()),
+        ("PERCENT", SECRET.bytes().map(|byte| format!("%{byte:02x}")).collect()),
+        ("GO", format!("{{\"s\":\"{}\"}}", SECRET.replace('&', "\\u0026"))),
+        ("NET", SECRET.replace('&', "\\u0026").replace('+', "\\u002B")),
+        ("HTML", SECRET.replace('&', "&amp;")),
+        ("WRAPPED", wrapped(&STANDARD.encode(format!("x:{SECRET}")), 8)),
+        (
+            "BASIC_WRAPPED",
+            wrapped(&format!("Basic {}", STANDARD.encode(format!("odd id:{SECRET}"))), 20),
+        ),
         ("BASIC_FORM", format!("Basic {}", STANDARD.encode(format!("odd+id:{form}")))),
     ];
     for (name, value) in &forms {
@@ -80,6 +90,32 @@ fn no_variable_that_holds_a_secret_in_any_form_is_inherited() {
         assert!(!env.contains_key(*name), "{name}={}", env[*name]);
     }
     assert!(env.contains_key("NEARLY"));
+}
+
+fn wrapped(text: &str, width: usize) -> String {
+    let lines: Vec<_> = text.as_bytes().chunks(width).map(String::from_utf8_lossy).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn a_short_secret_is_not_inherited_either() {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    for secret in ["s3c", "s3cret", "s3cret7"] {
+        let sandbox = Sandbox::builder().client(Client::new("id", secret)).build();
+        let mut cli = Cli::around(sandbox);
+        let url = cli.url("/oauth/token");
+        cli.set("OAUTH2_TOKEN_URL", url).set("OAUTH2_CLIENT_ID", "id");
+        cli.set("OAUTH2_CLIENT_SECRET", secret).set("COPY", secret).set("KEPT", "nothing");
+        let basic = format!("Basic {}", STANDARD.encode(format!("id:{secret}")));
+        cli.set("BASIC", &basic).set("BASIC_WRAPPED", wrapped(&basic, 9));
+        let env = child(&cli, &[]);
+        assert!(env.contains_key("KEPT") && !env.contains_key("COPY"));
+        // Three characters are in half of all base64.
+        for name in ["BASIC", "BASIC_WRAPPED"].iter().filter(|_| secret.len() > 3) {
+            assert!(!env.contains_key(*name), "{secret} {name}");
+        }
+    }
 }
 
 #[test]
