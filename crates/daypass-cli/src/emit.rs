@@ -53,12 +53,17 @@ pub(crate) fn hand_out(context: &Context, handout: &Handout<'_>) -> Result<(), E
 
 /// Tells GitHub Actions to hide a token, before it can be seen anywhere.
 pub(crate) fn mask(token: &str) -> Result<(), Error> {
+    let unheard = |what: &str| {
+        let message = format!("stderr {what}, so GitHub Actions cannot be told to hide the token");
+        Error::new(Code::Usage, message)
+    };
     if is_nowhere(rustix::stdio::stderr()) {
-        return Err(Error::new(
-            Code::Usage,
-            "stderr leads nowhere, so GitHub Actions cannot be told to hide the token",
-        )
-        .with_hint("leave 2>/dev/null away; --quiet keeps daypass silent"));
+        let hint = "leave 2>/dev/null away; --quiet keeps daypass silent";
+        return Err(unheard("leads nowhere").with_hint(hint));
+    }
+    if is_file(rustix::stdio::stderr()) {
+        let hint = "leave 2>FILE away, or keep a copy of it: 2> >(tee FILE >&2)";
+        return Err(unheard("goes to a file").with_hint(hint));
     }
     mask::write_masks(&mut io::stderr().lock(), token).map_err(|error| unwritable("stderr", &error))
 }
@@ -69,6 +74,11 @@ fn is_nowhere(descriptor: impl AsFd) -> bool {
     let kind = |stat: &rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode);
     rustix::fs::fstat(descriptor)
         .is_ok_and(|stat| kind(&stat) == FileType::CharacterDevice && Ok(stat.st_rdev) == null)
+}
+
+fn is_file(descriptor: impl AsFd) -> bool {
+    rustix::fs::fstat(descriptor)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
 }
 
 /// Where a token goes.

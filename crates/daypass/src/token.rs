@@ -23,7 +23,8 @@ pub struct AccessToken {
 
 impl AccessToken {
     /// Checks and takes a token's text: visible ASCII without space, quotes, backslash, backtick
-    /// or `$`, 1 byte to 64 KiB. Tokens are pasted into shells, curl configs and dotenv files.
+    /// or `$`, 1 byte to 64 KiB, and nothing that a CI system would read as a command. Tokens are
+    /// pasted into shells, curl configs and dotenv files, and printed where a log is read.
     ///
     /// # Errors
     ///
@@ -37,6 +38,9 @@ impl AccessToken {
         }
         if !text.bytes().all(allowed) {
             return Err(InvalidAccessToken::Characters);
+        }
+        if text.starts_with("::") || text.contains("##[") || text.contains("##vso[") {
+            return Err(InvalidAccessToken::Command);
         }
         let mut header = Zeroizing::new(Vec::with_capacity(SCHEME.len() + text.len()));
         header.extend_from_slice(SCHEME.as_bytes());
@@ -97,6 +101,9 @@ pub enum InvalidAccessToken {
     /// The text has characters that would be dangerous to paste.
     #[error("the access token has characters that no bearer token may have")]
     Characters,
+    /// The text is a command to GitHub Actions or Azure Pipelines where it is printed.
+    #[error("the access token would be a command to a CI system (`::` or `##[`)")]
+    Command,
 }
 
 /// Tells tokens apart without telling them: the first 16 bytes of SHA-256. Shown as `#ab12`.
@@ -300,6 +307,16 @@ mod tests {
         assert!(AccessToken::new(&"x".repeat(MAX_ACCESS_TOKEN)).is_ok());
         let long = "x".repeat(MAX_ACCESS_TOKEN + 1);
         assert_eq!(AccessToken::new(&long).unwrap_err(), InvalidAccessToken::TooLong);
+    }
+
+    #[test]
+    fn text_that_is_a_command_to_a_ci_system_is_no_token() {
+        for bad in ["::stop-commands::abc", "::", "a##[command]x", "##vso[task.setvariable]x"] {
+            assert_eq!(AccessToken::new(bad).unwrap_err(), InvalidAccessToken::Command, "{bad}");
+        }
+        for fine in ["a::b", ":a", "#[a", "##a", "a:"] {
+            AccessToken::new(fine).unwrap();
+        }
     }
 
     #[test]

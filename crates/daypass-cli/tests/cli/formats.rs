@@ -123,7 +123,7 @@ fn an_unfinished_last_line_does_not_swallow_what_is_added() {
 fn no_token_is_handed_out_where_github_cannot_be_told_to_hide_it() {
     let mut cli = Cli::new();
     cli.set("GITHUB_ACTIONS", "true");
-    for lost in ["2>/dev/null", "2>&-"] {
+    for lost in ["2>/dev/null", "2>&-", "2>err.log", "2>>err.log"] {
         for command in ["daypass token", "daypass exec -- printenv ACCESS_TOKEN"] {
             let ran = cli.sh(&format!("{command} {lost}; echo ended $?"));
             assert!(
