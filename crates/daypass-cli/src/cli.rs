@@ -219,7 +219,7 @@ pub(crate) struct Cache {
 /// What to do with the sealed token.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheVerb {
-    /// Write the sealed token to stdout, at most 64 KiB; nothing where none is cached
+    /// Write the sealed token to stdout, at most 80 KiB; nothing where none is cached
     Export(Shared),
     /// Read a sealed token from stdin, and keep it if it is of use
     Import(Shared),

@@ -21,15 +21,20 @@ pub(crate) fn printable_up_to(text: &str, max: usize) -> String {
     if text.trim_start().starts_with("::") || text.trim_start().starts_with("##[") {
         out.push('\\');
     }
-    for (count, character) in text.chars().enumerate() {
-        if count == max {
+    let mut left = max;
+    for character in text.chars() {
+        let escaped = character.escape_default();
+        let length = if shows_as_itself(character) { 1 } else { escaped.len() };
+        // What is kept for good is bounded by what is shown, not by what came in.
+        let Some(rest) = left.checked_sub(length) else {
             out.push('…');
             break;
-        }
+        };
+        left = rest;
         if shows_as_itself(character) {
             out.push(character);
         } else {
-            out.extend(character.escape_default());
+            out.extend(escaped);
         }
     }
     out
@@ -128,6 +133,10 @@ mod tests {
         let shown = printable(&"ä".repeat(500));
         assert_eq!(shown.chars().count(), 201);
         assert!(shown.ends_with('…'));
+        for (text, length) in [("\u{e0001}", 9), ("\u{1b}", 6), ("\n", 2)] {
+            let shown = printable(&text.repeat(500));
+            assert_eq!(shown.chars().count(), 200 / length * length + 1, "{shown}");
+        }
     }
 
     #[test]

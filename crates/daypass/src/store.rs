@@ -22,7 +22,7 @@ pub use file::{FileStore, private_folder};
 pub use memory::MemoryStore;
 pub use record::{Event, EventKind, Record, Refusal, Rejected, Retry, Tally};
 
-use crate::{CacheKey, Source};
+use crate::{CacheKey, MAX_ACCESS_TOKEN, Source};
 
 /// Counts the writes under one key; a later writer has a higher fence, and a write with an old
 /// fence is refused.
@@ -127,5 +127,6 @@ pub enum StoreError {
     Failed(String),
 }
 
-/// The largest sealed record, in bytes.
-pub const MAX_RECORD: usize = 64 * 1024;
+/// The largest sealed record, in bytes: room for the longest access token and all that is kept
+/// beside it but events, of which the oldest make room.
+pub const MAX_RECORD: usize = MAX_ACCESS_TOKEN + 16 * 1024;

@@ -88,7 +88,7 @@ fn bytes_of_any_other_kind_are_of_no_use_and_no_error() {
         (sealed[..60].to_vec(), "it was sealed for another key or credential, or changed since"),
         (flipped, "it was sealed for another key or credential, or changed since"),
         (record.unwrap(), "it was made for another purpose"),
-        ([&sealed[..], &vec![0; 70 * 1024]].concat(), "it is larger than 64 KiB"),
+        ([&sealed[..], &vec![0; 90 * 1024]].concat(), "it is larger than 80 KiB"),
     ] {
         let ran = cli.run_with(&["cache", "import"], &bytes).ok();
         assert_eq!(ran.shown, format!("daypass: took nothing for oauth2: {why}\n"));

@@ -11,8 +11,9 @@ use zeroize::Zeroizing;
 use super::{Event, EventKind, Fence, Record, Refusal, Rejected, Retry, Tally};
 use crate::{AccessToken, Fingerprint, Reason, ScopeSet, Timestamp, Token};
 
-/// Writes a record in at most `limit` bytes, or returns `None`. The buffer has room for `spare`
-/// more bytes; it never moves, so that no copy of a token stays behind.
+/// Writes a record in at most `limit` bytes, or returns `None`: the oldest events, whose texts are
+/// the issuer's, make room for what counts. The buffer has room for `spare` more bytes; it never
+/// moves, so that no copy of a token stays behind.
 pub(super) fn encode(record: &Record, limit: usize, spare: usize) -> Option<Zeroizing<Vec<u8>>> {
     let mut to = Writer { bytes: Zeroizing::new(Vec::with_capacity(limit + spare)), limit };
     to.number(record.fence.0)?;
@@ -31,9 +32,12 @@ pub(super) fn encode(record: &Record, limit: usize, spare: usize) -> Option<Zero
     to.option(record.throttled_until, Writer::time)?;
     let Tally { memory, store, agent, issuer, waited } = record.tally;
     [memory, store, agent, issuer, waited].into_iter().try_for_each(|n| to.number(n))?;
-    let surplus = record.events.len().saturating_sub(Record::MAX_EVENTS);
-    to.length(record.events.len() - surplus)?;
-    record.events.iter().skip(surplus).try_for_each(|event| to.event(event))?;
+    let (all, fixed) = (record.events.len(), to.bytes.len());
+    (0..=all.min(Record::MAX_EVENTS)).rev().find_map(|count| {
+        to.bytes.truncate(fixed);
+        to.length(count)?;
+        record.events.iter().skip(all - count).try_for_each(|event| to.event(event))
+    })?;
     Some(to.bytes)
 }
 
@@ -299,7 +303,6 @@ mod tests {
         assert_same(&decode(&bytes).unwrap(), &record);
         for length in 0..bytes.len() {
             assert!(decode(&bytes[..length]).is_none(), "{length}");
-            assert!(encode(&record, length, 0).is_none(), "{length}");
         }
         assert!(decode(&[&bytes[..], &[0]].concat()).is_none());
         assert!(encode(&record, bytes.len(), 0).is_some());
@@ -324,6 +327,30 @@ mod tests {
         for bad in [b"go d", b"go\nd", b"go$d", b"go\"d", b"go\xffd"] {
             bytes[at..at + 4].copy_from_slice(bad);
             assert!(decode(&bytes).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_events_make_room_and_nothing_else_does() {
+        let record = full_record(Timestamp::from_millis(1_700_000_000_123));
+        let whole = encode(&record, 64 * 1024, 0).unwrap().len();
+        let bare = encode(&Record { events: vec![], ..record.clone() }, whole, 0).unwrap().len();
+        for limit in 0..=whole {
+            let Some(bytes) = encode(&record, limit, 0) else {
+                assert!(limit < bare, "{limit}");
+                continue;
+            };
+            assert!(limit >= bare && bytes.len() <= limit, "{limit}");
+            let mut read = decode(&bytes).unwrap();
+            let dropped = record.events.len() - read.events.len();
+            assert_eq!(read.events, record.events[dropped..]);
+            if dropped > 0 {
+                let more =
+                    Record { events: record.events[dropped - 1..].to_vec(), ..record.clone() };
+                assert!(encode(&more, 64 * 1024, 0).unwrap().len() > limit, "{limit}");
+            }
+            read.events.clone_from(&record.events);
+            assert_same(&read, &record);
         }
     }
 

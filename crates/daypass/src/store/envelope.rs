@@ -176,9 +176,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Timestamp;
-    use crate::store::Fence;
     use crate::store::conformance::{assert_same, full_record, key, record_with_token};
+    use crate::store::{Fence, Refusal};
+    use crate::{MAX_ACCESS_TOKEN, Timestamp};
 
     fn sealer(secret: &str) -> Sealer {
         Sealer::derive(None, secret.as_bytes()).unwrap()
@@ -241,11 +241,14 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_64_kib_is_sealed_and_a_larger_one_is_refused() {
+    fn the_largest_record_is_sealed_and_a_larger_one_is_refused() {
         let now = Timestamp::from_millis(0);
         let hour = std::time::Duration::from_secs(3600);
         let seal = |length: usize| {
-            let record = record_with_token(&"x".repeat(length), now, hour);
+            let mut record = record_with_token(&"x".repeat(MAX_ACCESS_TOKEN), now, hour);
+            let (error, description) = ("x".to_owned(), Some("x".repeat(length)));
+            let refusal = Refusal { error, description, status: 400, at: now, until: now };
+            record.refusal = Some(refusal);
             sealer("s").seal(&key(1), Kind::RECORD, &record)
         };
         let fixed = seal(1).unwrap().len() - 1;
@@ -255,6 +258,34 @@ mod tests {
         assert_eq!(seal(MAX_RECORD - fixed + 1).unwrap_err(), StoreError::TooLarge);
         let huge = vec![0; MAX_RECORD + 1];
         assert_eq!(open(&sealer("s"), 1, Kind::RECORD, &huge).unwrap_err(), Unsealed::TooLarge);
+    }
+
+    #[test]
+    fn the_longest_token_fits_whatever_an_issuer_said_before() {
+        let now = Timestamp::from_millis(0);
+        let hour = std::time::Duration::from_secs(3600);
+        let said = crate::printable(&"\u{e0001}".repeat(500));
+        let widest = crate::printable(&"\u{1f4a1}".repeat(500));
+        let mut record = record_with_token(&"x".repeat(MAX_ACCESS_TOKEN), now, hour);
+        let old = record.token.take().unwrap();
+        let scope = (0..400).map(|n| format!("scope:{n:03}")).collect::<Vec<_>>();
+        let scope = scope.iter().map(String::as_str).collect();
+        let access_token = old.access_token().clone();
+        record.token =
+            Some(crate::Token::new(access_token, Some(scope), now, now, old.expires_at()));
+        for _ in 0..30 {
+            record.note(now, crate::EventKind::Failed(format!("{said} ({widest})")));
+        }
+        let (error, description) = (widest.clone(), Some(widest));
+        record.refusal = Some(Refusal { error, description, status: 400, at: now, until: now });
+        let sealed = sealer("s").seal(&key(1), Kind::RECORD, &record).unwrap();
+        let opened = open(&sealer("s"), 1, Kind::RECORD, &sealed).unwrap();
+        assert_eq!(opened.token.unwrap().access_token().secret().len(), MAX_ACCESS_TOKEN);
+        // And with the token forgotten, all that is told fits.
+        record.token = None;
+        let sealed = sealer("s").seal(&key(1), Kind::RECORD, &record).unwrap();
+        let opened = open(&sealer("s"), 1, Kind::RECORD, &sealed).unwrap();
+        assert_eq!(opened.events.len(), Record::MAX_EVENTS);
     }
 
     #[test]
@@ -279,7 +310,7 @@ mod tests {
 
         #[test]
         fn what_goes_in_comes_out(
-            token in "[!#%&()*+,./0-9:;<=>?@A-Z^_a-z{|}~-]{1,300}", scopes in "[a-z ]{0,20}",
+            token in "[!#%&()*+,./0-9;<=>?@A-Z^_a-z{|}~-][!#%&()*+,./0-9:;<=>?@A-Z^_a-z{|}~-]{0,300}", scopes in "[a-z ]{0,20}",
             sent in -1_000_000i64..4_000_000_000_000, lifetime in 0u64..10_000_000_000,
             texts in proptest::collection::vec(".{0,40}", 0..6), fence in any::<u64>(),
             count in any::<u64>()

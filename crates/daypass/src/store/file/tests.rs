@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use super::*;
 use crate::Timestamp;
-use crate::store::Tally;
 use crate::store::conformance::{self, Place, assert_same, full_record, key, record_with_token};
+use crate::store::{Refusal, Tally};
 use crate::testing::TestClock;
 
 const LEASE: Duration = Duration::from_secs(10);
@@ -221,9 +221,12 @@ async fn what_stands_in_the_way_is_an_error_and_frees_the_lock() {
     fs::create_dir(world.file(&Name::Lock(key(2), 1))).unwrap();
     let error = store.claim(&key(2), LEASE).await.err().unwrap();
     assert!(error.to_string().contains("the cache folder /"), "{error}");
-    let token = world.token(&"x".repeat(MAX_RECORD));
+    let mut record = world.token("t");
+    let (error, now) = ("x".repeat(MAX_RECORD), world.clock.now());
+    let refusal = Refusal { error, description: None, status: 400, at: now, until: now };
+    record.refusal = Some(refusal);
     let lease = claim(&store, 3).await.unwrap();
-    assert_eq!(lease.finish(Some(token)).await, Err(StoreError::TooLarge));
+    assert_eq!(lease.finish(Some(record)).await, Err(StoreError::TooLarge));
     assert!(claim(&store, 3).await.is_some());
 }
 
