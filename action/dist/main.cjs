@@ -777,6 +777,9 @@ var import_promises6 = require("node:fs/promises");
 var import_node_path3 = require("node:path");
 var MAX_SOCKET = 100;
 async function startAgent(world, commands, daypass, inputs, job, named) {
+  if (job.agent !== void 0 && named.profile === "") {
+    throw new Problem("usage", "a second use in one job must say which profile of its config it means", "add profile: NAME");
+  }
   const verb = inputs.mode === "gateway" ? "gateway" : "agent";
   const args = ["--config", named.config, verb, ...named.profile === "" ? [] : [named.profile], "--detach", "--json"];
   const path = job.agent ?? await placeFor(world, job.folder);
@@ -798,7 +801,13 @@ async function startAgent(world, commands, daypass, inputs, job, named) {
   if (job.agent === void 0) await rememberAgent(job.folder, socket);
   const genesys = inputs.keys.get("provider") === "genesys-cloud";
   const tokenVariable = genesys ? "GENESYSCLOUD_ACCESS_TOKEN" : "ACCESS_TOKEN";
-  return { socket, joined, address, env: { DAYPASS_AGENT: address }, tokenVariable, answer };
+  const profile = named.profile || firstOf(answer["profiles"]);
+  return { socket, joined, address, profile, env: { DAYPASS_AGENT: address }, tokenVariable, answer };
+}
+function firstOf(profiles) {
+  const first2 = Array.isArray(profiles) ? profiles[0] : void 0;
+  if (typeof first2 === "string") return printable(first2);
+  throw new Problem("action.internal", "daypass does not say which profile its agent has", "are the Action and binary: of one version?");
 }
 async function placeFor(world, folder) {
   const own = (0, import_node_path3.join)(folder, world.random().slice(0, 8));
@@ -822,7 +831,7 @@ async function stopAgent(daypass, agent) {
 // src/status.ts
 function readStatus(answer, profile) {
   const profiles = Array.isArray(answer["profiles"]) ? answer["profiles"].map(object) : [];
-  const found = profiles.find((one) => profile === "" || one["profile"] === profile);
+  const found = profiles.find((one) => one["profile"] === profile);
   if (found === void 0 || found["error"] !== void 0) return void 0;
   const token = found["token"] ? object(found["token"]) : void 0;
   const served = object(found["served"]);
@@ -880,11 +889,11 @@ async function run(world, commands) {
   const restored = await share?.restore();
   const agent = await startAgent(world, commands, daypass, inputs, job, named);
   try {
-    const token = await prove(commands, daypass, inputs, named, agent);
-    const status = await ask(daypass, agent, named.profile);
-    await remember(commands, inputs, status);
-    if (share !== void 0 && status?.token && status.token.fingerprint !== restored) await share.save(status.token.expiresAt);
-    await hand(world, commands, inputs, found, agent, token, status);
+    const token = await prove(commands, daypass, inputs, agent);
+    await commands.state("profile", agent.profile);
+    await commands.state("expires", token.expiresAt);
+    if (share !== void 0) await offer(commands, daypass, share, agent, restored);
+    await hand(world, commands, inputs, found, agent, token);
   } finally {
     if (inputs.mode === "token" && !agent.joined) await stopAgent(daypass, agent);
   }
@@ -917,8 +926,8 @@ function environment(world, folder) {
   const { DAYPASS_AGENT: _, DAYPASS_CONFIG: __, ...env } = withoutInputs(world.env);
   return { ...env, DAYPASS_CACHE_DIR: `${folder}/store` };
 }
-async function prove(commands, daypass, inputs, named, agent) {
-  const args = ["token", ...named.profile === "" ? [] : [named.profile], "--json", "--timeout", inputs.timeout];
+async function prove(commands, daypass, inputs, agent) {
+  const args = ["token", agent.profile, "--json", "--timeout", inputs.timeout];
   const answer = await daypass.json({ args, env: agent.env });
   const value2 = answer["access_token"];
   if (typeof value2 !== "string" || value2 === "") throw new Problem("action.internal", "daypass answered without a token");
@@ -926,15 +935,15 @@ async function prove(commands, daypass, inputs, named, agent) {
   return { value: value2, expiresAt: String(answer["expires_at"]), left: Number(answer["expires_in"]) };
 }
 async function ask(daypass, agent, profile) {
-  const args = ["status", ...profile === "" ? [] : [profile], "--json"];
+  const args = ["status", profile, "--json"];
   return readStatus(await daypass.json({ args, env: agent.env }), profile);
 }
-async function remember(commands, inputs, status) {
-  await commands.state("profile", status?.profile ?? inputs.profile);
-  await commands.state("fingerprint", status?.token?.fingerprint ?? "");
-  await commands.state("expires", status?.token?.expiresAt ?? "");
+async function offer(commands, daypass, share, agent, restored) {
+  const token = (await ask(daypass, agent, agent.profile))?.token;
+  await commands.state("fingerprint", token?.fingerprint ?? "");
+  if (token !== void 0 && token.fingerprint !== restored) await share.save(token.expiresAt);
 }
-async function hand(world, commands, inputs, found, agent, token, status) {
+async function hand(world, commands, inputs, found, agent, token) {
   await commands.path(found.path.replace(/\/daypass$/, ""));
   if (inputs.mode === "token") {
     await commands.export(inputs.tokenVariable ?? agent.tokenVariable, token.value);
@@ -944,10 +953,10 @@ async function hand(world, commands, inputs, found, agent, token, status) {
   const gateway = inputs.mode === "gateway" ? gatewayOf(agent) : {};
   for (const [name2, value2] of Object.entries(gateway)) await commands.export(name2, value2);
   if (inputs.outputToken) await commands.output("token", token.value);
-  await commands.output("profile", status?.profile ?? inputs.profile);
+  await commands.output("profile", agent.profile);
   await commands.output("expires-at", token.expiresAt);
   if (gateway["DAYPASS_GATEWAY_URL"]) await commands.output("gateway-url", gateway["DAYPASS_GATEWAY_URL"]);
-  commands.info(`daypass: ${status?.profile ?? inputs.profile} has a token for ${span(token.left)}; daypass from ${found.from}`);
+  commands.info(`daypass: ${agent.profile} has a token for ${span(token.left)}; daypass from ${found.from}`);
 }
 
 // src/entry/world.ts

@@ -558,7 +558,7 @@ async function prefix(inputs) {
 // src/status.ts
 function readStatus(answer, profile) {
   const profiles = Array.isArray(answer["profiles"]) ? answer["profiles"].map(object) : [];
-  const found = profiles.find((one) => profile === "" || one["profile"] === profile);
+  const found = profiles.find((one) => one["profile"] === profile);
   if (found === void 0 || found["error"] !== void 0) return void 0;
   const token = found["token"] ? object(found["token"]) : void 0;
   const served = object(found["served"]);
@@ -627,7 +627,7 @@ function environment(world, folder) {
   return { ...env, DAYPASS_CACHE_DIR: `${folder}/store` };
 }
 async function ask(daypass, agent, profile) {
-  const args = ["status", ...profile === "" ? [] : [profile], "--json"];
+  const args = ["status", profile, "--json"];
   return readStatus(await daypass.json({ args, env: agent.env }), profile);
 }
 

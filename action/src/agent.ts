@@ -20,6 +20,8 @@ export interface Agent {
   readonly joined: boolean
   /** The value of DAYPASS_AGENT. */
   readonly address: string
+  /** What the profile is called there. */
+  readonly profile: string
   /** What a process needs to ask it. */
   readonly env: Readonly<Record<string, string>>
   readonly tokenVariable: string
@@ -27,6 +29,9 @@ export interface Agent {
 }
 
 export async function startAgent(world: World, commands: Commands, daypass: Daypass, inputs: Inputs, job: Job, named: Named): Promise<Agent> {
+  if (job.agent !== undefined && named.profile === '') {
+    throw new Problem('usage', 'a second use in one job must say which profile of its config it means', 'add profile: NAME')
+  }
   const verb = inputs.mode === 'gateway' ? 'gateway' : 'agent'
   const args = ['--config', named.config, verb, ...(named.profile === '' ? [] : [named.profile]), '--detach', '--json']
   const path = job.agent ?? (await placeFor(world, job.folder))
@@ -50,7 +55,15 @@ export async function startAgent(world: World, commands: Commands, daypass: Dayp
   if (job.agent === undefined) await rememberAgent(job.folder, socket)
   const genesys = inputs.keys.get('provider') === 'genesys-cloud'
   const tokenVariable = genesys ? 'GENESYSCLOUD_ACCESS_TOKEN' : 'ACCESS_TOKEN'
-  return { socket, joined, address, env: { DAYPASS_AGENT: address }, tokenVariable, answer }
+  const profile = named.profile || firstOf(answer['profiles'])
+  return { socket, joined, address, profile, env: { DAYPASS_AGENT: address }, tokenVariable, answer }
+}
+
+/** A file's own default: the agent says what it is called. */
+function firstOf(profiles: unknown): string {
+  const first: unknown = Array.isArray(profiles) ? profiles[0] : undefined
+  if (typeof first === 'string') return printable(first)
+  throw new Problem('action.internal', 'daypass does not say which profile its agent has', 'are the Action and binary: of one version?')
 }
 
 /** A path that no agent of another job has; undefined where the kernel would not take it. */

@@ -11,7 +11,7 @@ import { Problem } from './problem.ts'
 import { CLIENT_ID, CLIENT_SECRET, toml } from './profile.ts'
 import { type Named, Share } from './share.ts'
 import { type Agent, gatewayOf, startAgent, stopAgent } from './agent.ts'
-import { readStatus, type Status } from './status.ts'
+import { type Status, readStatus } from './status.ts'
 import { span } from './summary.ts'
 import type { World } from './world.ts'
 
@@ -41,11 +41,11 @@ async function run(world: World, commands: Commands): Promise<void> {
   const restored = await share?.restore()
   const agent = await startAgent(world, commands, daypass, inputs, job, named)
   try {
-    const token = await prove(commands, daypass, inputs, named, agent)
-    const status = await ask(daypass, agent, named.profile)
-    await remember(commands, inputs, status)
-    if (share !== undefined && status?.token && status.token.fingerprint !== restored) await share.save(status.token.expiresAt)
-    await hand(world, commands, inputs, found, agent, token, status)
+    const token = await prove(commands, daypass, inputs, agent)
+    await commands.state('profile', agent.profile)
+    await commands.state('expires', token.expiresAt)
+    if (share !== undefined) await offer(commands, daypass, share, agent, restored)
+    await hand(world, commands, inputs, found, agent, token)
   } finally {
     // Its one token is in the environment by now, and nobody will ask for another.
     if (inputs.mode === 'token' && !agent.joined) await stopAgent(daypass, agent)
@@ -93,8 +93,8 @@ interface Proof {
 }
 
 /** A token, before any step relies on one. */
-async function prove(commands: Commands, daypass: Daypass, inputs: Inputs, named: Named, agent: Agent): Promise<Proof> {
-  const args = ['token', ...(named.profile === '' ? [] : [named.profile]), '--json', '--timeout', inputs.timeout]
+async function prove(commands: Commands, daypass: Daypass, inputs: Inputs, agent: Agent): Promise<Proof> {
+  const args = ['token', agent.profile, '--json', '--timeout', inputs.timeout]
   const answer = await daypass.json({ args, env: agent.env })
   const value = answer['access_token']
   if (typeof value !== 'string' || value === '') throw new Problem('action.internal', 'daypass answered without a token')
@@ -103,18 +103,18 @@ async function prove(commands: Commands, daypass: Daypass, inputs: Inputs, named
 }
 
 export async function ask(daypass: Daypass, agent: Pick<Agent, 'env'>, profile: string): Promise<Status | undefined> {
-  const args = ['status', ...(profile === '' ? [] : [profile]), '--json']
+  const args = ['status', profile, '--json']
   return readStatus(await daypass.json({ args, env: agent.env }), profile)
 }
 
-/** What post has to know. */
-async function remember(commands: Commands, inputs: Inputs, status: Status | undefined): Promise<void> {
-  await commands.state('profile', status?.profile ?? inputs.profile)
-  await commands.state('fingerprint', status?.token?.fingerprint ?? '')
-  await commands.state('expires', status?.token?.expiresAt ?? '')
+/** A token that came from elsewhere than the cache is there for others. */
+async function offer(commands: Commands, daypass: Daypass, share: Share, agent: Agent, restored: string | undefined): Promise<void> {
+  const token = (await ask(daypass, agent, agent.profile))?.token
+  await commands.state('fingerprint', token?.fingerprint ?? '')
+  if (token !== undefined && token.fingerprint !== restored) await share.save(token.expiresAt)
 }
 
-async function hand(world: World, commands: Commands, inputs: Inputs, found: Found, agent: Agent, token: Proof, status: Status | undefined): Promise<void> {
+async function hand(world: World, commands: Commands, inputs: Inputs, found: Found, agent: Agent, token: Proof): Promise<void> {
   await commands.path(found.path.replace(/\/daypass$/, ''))
   if (inputs.mode === 'token') {
     await commands.export(inputs.tokenVariable ?? agent.tokenVariable, token.value)
@@ -124,8 +124,8 @@ async function hand(world: World, commands: Commands, inputs: Inputs, found: Fou
   const gateway = inputs.mode === 'gateway' ? gatewayOf(agent) : {}
   for (const [name, value] of Object.entries(gateway)) await commands.export(name, value)
   if (inputs.outputToken) await commands.output('token', token.value)
-  await commands.output('profile', status?.profile ?? inputs.profile)
+  await commands.output('profile', agent.profile)
   await commands.output('expires-at', token.expiresAt)
   if (gateway['DAYPASS_GATEWAY_URL']) await commands.output('gateway-url', gateway['DAYPASS_GATEWAY_URL'])
-  commands.info(`daypass: ${status?.profile ?? inputs.profile} has a token for ${span(token.left)}; daypass from ${found.from}`)
+  commands.info(`daypass: ${agent.profile} has a token for ${span(token.left)}; daypass from ${found.from}`)
 }

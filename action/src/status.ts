@@ -12,7 +12,7 @@ export interface Status {
 
 export function readStatus(answer: Record<string, unknown>, profile: string): Status | undefined {
   const profiles = Array.isArray(answer['profiles']) ? answer['profiles'].map(object) : []
-  const found = profiles.find(one => profile === '' || one['profile'] === profile)
+  const found = profiles.find(one => one['profile'] === profile)
   if (found === undefined || found['error'] !== undefined) return undefined
   const token = found['token'] ? object(found['token']) : undefined
   const served = object(found['served'])

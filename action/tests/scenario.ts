@@ -52,11 +52,11 @@ export function sha256(bytes: string | Uint8Array): string {
 /** A usual job with Genesys Cloud. */
 export const GENESYS = { provider: 'genesys-cloud', region: 'eu-west-1', 'client-id': 'client-1', 'client-secret': SECRET, binary: 'bin/daypass' }
 
-export function status(changes: { fingerprint?: string; left?: number; issuer?: number; agent?: number } = {}): Answer {
-  const { fingerprint = '#ab12', left = 3540, issuer = 1, agent = 41 } = changes
+export function status(changes: { profile?: string; fingerprint?: string; left?: number; issuer?: number; agent?: number } = {}): Answer {
+  const { profile = 'genesys-cloud', fingerprint = '#ab12', left = 3540, issuer = 1, agent = 41 } = changes
   const token = { fingerprint, expires_at: '2026-01-01T12:59:00Z', expires_in: left, lifetime: 3600 }
   const served = { memory: 0, store: 0, agent, issuer, waited: 0 }
-  return { stdout: JSON.stringify({ profiles: [{ profile: 'genesys-cloud', place: 'eu-west-1', token, served }] }) }
+  return { stdout: JSON.stringify({ profiles: [{ profile, place: 'eu-west-1', token, served }] }) }
 }
 
 export function token(value = TOKEN): Answer {
@@ -75,7 +75,7 @@ function usual(verb: string, args: readonly string[]): Answer {
     case 'token':
       return token()
     case 'status':
-      return status()
+      return status({ profile: args[1] ?? '' })
     case 'revoke':
       return { stdout: JSON.stringify({ profile: 'genesys-cloud', revoked: true }) }
     case 'cache import':
