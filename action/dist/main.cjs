@@ -567,8 +567,12 @@ function forms(secret) {
   const form = formEncoded(secret);
   const json2 = JSON.stringify(secret).slice(1, -1);
   const bytes = Buffer.from(secret);
-  const plain = [secret, form, form.replaceAll("+", "%20"), encodeURIComponent(bytes.toString()), encodeURI(bytes.toString())];
-  const texts = [...plain, ...plain.map(smallDigits), json2, json2.replaceAll("/", "\\/"), ascii(json2)];
+  const unreserved = form.replaceAll("%7E", "~").replaceAll("*", "%2A");
+  const script = [encodeURIComponent, encodeURI].map((encode) => encode(bytes.toString()));
+  const quoted2 = unreserved.replaceAll("+", "%20").replaceAll("%2F", "/");
+  const urls = [form, form.replaceAll("+", "%20"), unreserved, unreserved.replaceAll("+", "%20"), ...script, quoted2];
+  const texts = [secret, ...urls, ...urls.map(smallDigits)];
+  texts.push(json2, json2.replaceAll("/", "\\/"), ascii(json2), escaped(json2, /[&<>]/g, false), escaped(json2.replaceAll('\\"', "\\u0022"), /[&<>+'`]/g, true));
   const encoded = [bytes.toString("hex"), bytes.toString("hex").toUpperCase()];
   for (const text of [secret, form]) {
     encoded.push(Buffer.from(text).toString("base64"));
@@ -597,6 +601,12 @@ function smallDigits(text) {
 }
 function ascii(json2) {
   return json2.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+function escaped(json2, which, large) {
+  return json2.replace(which, (sign) => {
+    const digits = sign.charCodeAt(0).toString(16).padStart(4, "0");
+    return `\\u${large ? digits.toUpperCase() : digits}`;
+  });
 }
 
 // src/share.ts

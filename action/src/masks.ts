@@ -9,8 +9,13 @@ export function forms(secret: string): string[] {
   const form = formEncoded(secret)
   const json = JSON.stringify(secret).slice(1, -1)
   const bytes = Buffer.from(secret)
-  const plain = [secret, form, form.replaceAll('+', '%20'), encodeURIComponent(bytes.toString()), encodeURI(bytes.toString())]
-  const texts = [...plain, ...plain.map(smallDigits), json, json.replaceAll('/', '\\/'), ascii(json)]
+  const unreserved = form.replaceAll('%7E', '~').replaceAll('*', '%2A')
+  const script = [encodeURIComponent, encodeURI].map(encode => encode(bytes.toString()))
+  // Python's `urllib.parse.quote` leaves the slash.
+  const quoted = unreserved.replaceAll('+', '%20').replaceAll('%2F', '/')
+  const urls = [form, form.replaceAll('+', '%20'), unreserved, unreserved.replaceAll('+', '%20'), ...script, quoted]
+  const texts = [secret, ...urls, ...urls.map(smallDigits)]
+  texts.push(json, json.replaceAll('/', '\\/'), ascii(json), escaped(json, /[&<>]/g, false), escaped(json.replaceAll('\\"', '\\u0022'), /[&<>+'`]/g, true))
   const encoded = [bytes.toString('hex'), bytes.toString('hex').toUpperCase()]
   for (const text of [secret, form]) {
     encoded.push(Buffer.from(text).toString('base64'))
@@ -46,4 +51,12 @@ function smallDigits(text: string): string {
 
 function ascii(json: string): string {
   return json.replace(/[^\0-\x7f]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** As in JSON that is safe in a web page: of Go (and with it Terraform and Docker), and of .NET, whose digits are large. */
+function escaped(json: string, which: RegExp, large: boolean): string {
+  return json.replace(which, sign => {
+    const digits = sign.charCodeAt(0).toString(16).padStart(4, '0')
+    return `\\u${large ? digits.toUpperCase() : digits}`
+  })
 }

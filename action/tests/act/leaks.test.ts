@@ -2,13 +2,15 @@
 // that they can have, `set -x`, tokens that are renewed between steps, and encodings that a log may show.
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { type Server, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import test from 'node:test'
 
-import { Bench } from './bench.ts'
+import { forms } from '../../src/masks.ts'
+import { Bench, DAYPASS } from './bench.ts'
 import { assertNowhere } from './leaks.ts'
 
 const SECRET = 'p%40ss:w+rd/& ?=~"\'k*Wq8-zr2_'
@@ -79,3 +81,26 @@ for (const mode of ['agent']) {
     bench.leavesNothing()
   })
 }
+
+test('the Action hides every form that the command hides', async t => {
+  // All signs that a token can have: no quotes, no dollar, no space.
+  const token = 't~/+.-_aA9!#%&()*,:;<=>?@[]^{|}=='
+  const server = createServer((request, answer) => {
+    request.resume()
+    answer.setHeader('content-type', 'application/json')
+    answer.end(JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: 3600 }))
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`
+  const env = { OAUTH2_TOKEN_URL: url, OAUTH2_CLIENT_ID: 'a', OAUTH2_CLIENT_SECRET: 'b', GITHUB_ACTIONS: 'true' }
+  const child = spawn(DAYPASS, ['token'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let told = ''
+  child.stderr.on('data', part => (told += part))
+  await new Promise(resolve => child.on('close', resolve))
+  const masked = [...told.matchAll(/^::add-mask::(.*)$/gm)].map(([, form = '']) => form.replaceAll('%25', '%'))
+  assert.ok(masked.length > 5, told)
+  const ours = forms(token)
+  // What is hidden inside something longer may be longer here: whatever shows the one shows the other.
+  assert.deepEqual(masked.filter(form => !ours.some(own => own.includes(form))), [])
+})
