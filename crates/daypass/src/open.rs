@@ -6,6 +6,7 @@
 mod files;
 mod place;
 mod prepared;
+mod reopening;
 mod share;
 mod store;
 mod trust;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use self::reopening::Reopening;
 use self::trust::Trust;
 use crate::crypto::CredentialKeys;
 use crate::store::Sealer;
@@ -110,7 +112,8 @@ impl Opening<'_> {
     }
 
     /// Returns what hands out the profile's tokens: the agent's client where `DAYPASS_AGENT` is
-    /// set, else the opened profile's own source. Warnings are logged.
+    /// set, else the opened profile's own source. Warnings are logged. In a process that stays it
+    /// reads the profile's files and commands again when the issuer refuses the client.
     ///
     /// # Errors
     ///
@@ -123,7 +126,10 @@ impl Opening<'_> {
         }
         let opened = self.open()?;
         opened.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        Ok(Arc::new(opened.source))
+        Ok(match self.style {
+            Style::OneShot => Arc::new(opened.source),
+            Style::LongLived => Arc::new(Reopening::new(self, opened.source)),
+        })
     }
 
     /// Does as much of opening as a hit needs: the key, and the store to look it up in.

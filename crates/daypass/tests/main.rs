@@ -16,6 +16,7 @@ mod layers;
 mod lifecycle;
 mod log;
 mod real;
+mod reopened;
 mod store_limits;
 mod store_torture;
 mod world;
