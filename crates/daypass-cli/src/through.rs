@@ -33,7 +33,8 @@ pub(crate) fn hit(args: &HitArgs<'_>, env: &Env) -> ExitCode {
         .and_then(|address| address.ok_or_else(|| Error::new(Code::Internal, "no agent")))
         .and_then(|address| {
             let min_ttl = min_ttl(args.min_ttl, MinTtl::TOKEN);
-            let answer = ask(&address, args.profile, min_ttl, None, Want::default().timeout)?;
+            let timeout = Want::default().timeout;
+            let answer = ask(&context, &address, args.profile, min_ttl, None, timeout)?;
             let (label, granted) = (Label::Agent(&answer.label), &answer.granted);
             let handout = Handout { label, granted, format: args.format, out: None };
             emit::hand_out(&context, &handout)
@@ -44,13 +45,16 @@ pub(crate) fn hit(args: &HitArgs<'_>, env: &Env) -> ExitCode {
     cli::ended(done, false)
 }
 
-/// Asks for a token of a profile.
+/// Asks for a token of a profile, and tells what a person should know about it.
 pub(crate) fn ask(
+    context: &Context,
     address: &AgentAddress,
     profile: Option<&str>,
     min_ttl: AgentMinTtl,
     received_since: Option<Timestamp>,
     timeout: Duration,
 ) -> Result<AgentToken, Error> {
-    address.token(&AgentWant { profile, min_ttl, received_since, timeout })
+    let answer = address.token(&AgentWant { profile, min_ttl, received_since, timeout })?;
+    context.warn(answer.warning.as_slice());
+    Ok(answer)
 }

@@ -17,7 +17,7 @@ mod socket;
 mod tests;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use daypass::{AgentAddress, Clock, Error, Opened, Timestamp};
@@ -74,6 +74,8 @@ struct Inner {
     life: Life,
     parts: Vec<Arc<dyn Part>>,
     stop: Notify,
+    /// The port for metrics.
+    metrics_at: OnceLock<u16>,
 }
 
 impl fmt::Debug for Agent {
@@ -89,7 +91,9 @@ impl Agent {
         let life = Life::new(&*clock, settings.idle_timeout, settings.lifetime);
         let started = clock.now();
         let (profiles, stop) = (Profiles::default(), Notify::new());
-        let inner = Inner { settings, clock, started, profiles, metrics, life, parts, stop };
+        let metrics_at = OnceLock::new();
+        let inner =
+            Inner { settings, clock, started, profiles, metrics, life, parts, stop, metrics_at };
         Self { inner: Arc::new(inner) }
     }
 

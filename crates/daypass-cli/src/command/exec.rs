@@ -204,7 +204,7 @@ fn first(
         let granted = again(context, args, &origin)?;
         return Ok((origin, granted));
     };
-    let answer = ask(args, address, profile)?;
+    let answer = ask(context, args, address, profile)?;
     let (address, profile) = (address.clone(), profile.map(str::to_owned));
     let origin = Origin::Agent { address, profile, label: answer.label };
     tell(context, &origin, &answer.granted)?;
@@ -215,19 +215,22 @@ fn first(
 fn again(context: &Context, args: &Exec, origin: &Origin) -> Result<Granted, Error> {
     let granted = match origin {
         Origin::Own(opened) => block_on(token::for_child(opened, args.min_ttl, args.timeout))?,
-        Origin::Agent { address, profile, .. } => ask(args, address, profile.as_deref())?.granted,
+        Origin::Agent { address, profile, .. } => {
+            ask(context, args, address, profile.as_deref())?.granted
+        }
     };
     tell(context, origin, &granted)?;
     Ok(granted)
 }
 
 fn ask(
+    context: &Context,
     args: &Exec,
     address: &AgentAddress,
     profile: Option<&str>,
 ) -> Result<daypass::AgentToken, Error> {
     let min_ttl = through::min_ttl(args.min_ttl, MinTtl::EXEC);
-    through::ask(address, profile, min_ttl, None, args.timeout)
+    through::ask(context, address, profile, min_ttl, None, args.timeout)
 }
 
 fn tell(context: &Context, origin: &Origin, granted: &Granted) -> Result<(), Error> {

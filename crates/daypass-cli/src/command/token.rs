@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context, args: &Token) -> Result<(), Error> {
         }
         let min_ttl = through::min_ttl(args.min_ttl, MinTtl::TOKEN);
         let since = args.fresh.then_some(began);
-        let answer = through::ask(&address, profile, min_ttl, since, args.timeout)?;
+        let answer = through::ask(context, &address, profile, min_ttl, since, args.timeout)?;
         return show(context, args, as_format, Label::Agent(&answer.label), &answer.granted);
     }
     let opened = context.open(args.profile.as_deref())?;

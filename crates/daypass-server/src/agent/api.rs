@@ -13,8 +13,7 @@ use axum::http::{Response, StatusCode};
 use axum::middleware::{self, Next};
 use axum::routing::{get, post};
 use daypass::{
-    AccessToken, Code, Env, Error, Join, Joined, Opening, Revoked, Source, Style, TokenSource,
-    printable,
+    AccessToken, Code, Env, Error, Join, Joined, Opening, Revoked, Source, Style, printable,
 };
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
@@ -96,10 +95,12 @@ async fn token(State(agent): State<Agent>, request: Request) -> Response<Body> {
         held.source.count(Source::Agent);
     }
     agent.inner.metrics.served(&held.profile.name, &granted);
+    let now = agent.inner.clock.now();
+    let warning = held.warning(&granted, want.min_ttl, now).await;
     if wants_text(request.headers()) {
-        token_text(&held, &granted)
+        token_text(&held, &granted, warning)
     } else {
-        token_json(&held, &granted, agent.inner.clock.now())
+        token_json(&held, &granted, warning, now)
     }
 }
 
@@ -113,7 +114,7 @@ async fn reject(State(agent): State<Agent>, request: Request) -> Response<Body> 
             Error::new(Code::Usage, format!("in the body: {error}"))
                 .with_hint("the body is the token that the API refused, and nothing else")
         })?;
-        held.source.reject(&refused).await?;
+        held.reject(&refused).await?;
         agent.inner.metrics.rejected(&held.profile.name);
         Ok(empty(StatusCode::NO_CONTENT))
     };
@@ -193,6 +194,7 @@ async fn status(State(agent): State<Agent>, request: Request) -> Response<Body> 
             "idle_left": seconds(left.idle),
             "lifetime_left": seconds(left.lifetime),
             "allow_revoke": inner.settings.allow_revoke,
+            "metrics": inner.metrics_at.get().map(|port| format!("http://127.0.0.1:{port}/metrics")),
         },
         "profiles": rows,
         "parts": Value::Object(parts.collect::<Map<_, _>>()),

@@ -17,7 +17,11 @@ pub(super) fn wants_text(headers: &HeaderMap) -> bool {
 }
 
 /// The token as its text alone; what is known about it is in the header.
-pub(super) fn token_text(held: &Held, granted: &Granted) -> Response<Body> {
+pub(super) fn token_text(
+    held: &Held,
+    granted: &Granted,
+    warning: Option<String>,
+) -> Response<Body> {
     let token = &granted.token;
     let scope = token.scope().map(ToString::to_string);
     let millis = |at: Timestamp| at.as_millis().to_string();
@@ -34,10 +38,11 @@ pub(super) fn token_text(held: &Held, granted: &Granted) -> Response<Body> {
         (field::TOKEN_VARIABLE, held.profile.token_variable().to_owned()),
     ];
     let scope = scope.map(|scope| (field::SCOPE, scope));
+    let warning = warning.map(|warning| (field::WARNING, warning));
     let mut answer = respond(StatusCode::OK, "text/plain; charset=us-ascii", {
         Body::from(token.access_token().secret().to_owned())
     });
-    for (name, value) in fields.into_iter().chain(scope) {
+    for (name, value) in fields.into_iter().chain(scope).chain(warning) {
         // A scope that does not fit into a header is not told; nothing else can be one.
         if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
             answer.headers_mut().insert(name, value);
@@ -47,7 +52,12 @@ pub(super) fn token_text(held: &Held, granted: &Granted) -> Response<Body> {
 }
 
 /// The token as JSON.
-pub(super) fn token_json(held: &Held, granted: &Granted, now: Timestamp) -> Response<Body> {
+pub(super) fn token_json(
+    held: &Held,
+    granted: &Granted,
+    warning: Option<String>,
+    now: Timestamp,
+) -> Response<Body> {
     let token = &granted.token;
     let object = json!({
         "access_token": token.access_token().secret(),
@@ -65,6 +75,7 @@ pub(super) fn token_json(held: &Held, granted: &Granted, now: Timestamp) -> Resp
         "place": held.profile.place(),
         "client": held.client(),
         "token_variable": held.profile.token_variable(),
+        "warning": warning,
     });
     json_answer(StatusCode::OK, &object)
 }

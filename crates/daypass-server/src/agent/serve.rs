@@ -170,6 +170,7 @@ async fn watch(agent: &Agent, port: u16) -> Result<Vec<tokio::task::JoinHandle<(
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
         Err(error) => return Err(failed(error)),
     }
+    let _ = agent.inner.metrics_at.set(port);
     tracing::info!("metrics are at http://127.0.0.1:{port}/metrics");
     let router = api::watching().with_state(agent.clone());
     Ok(listeners

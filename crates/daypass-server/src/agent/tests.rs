@@ -38,8 +38,15 @@ impl World {
     }
 
     async fn with(settings: AgentSettings) -> Self {
-        let hour = Duration::from_secs(3600);
-        let client = |id: &str| Client::new(id, SECRET).lifetime(hour);
+        Self::of(settings, Duration::from_secs(3600)).await
+    }
+
+    async fn with_lifetime(lifetime: Duration) -> Self {
+        Self::of(AgentSettings::default(), lifetime).await
+    }
+
+    async fn of(settings: AgentSettings, lifetime: Duration) -> Self {
+        let client = |id: &str| Client::new(id, SECRET).lifetime(lifetime);
         let sandbox = Sandbox::builder().client(client("ci")).client(client("other")).build();
         let server = Server::spawn_thread(sandbox.clone()).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -170,6 +177,7 @@ async fn a_rejected_token_is_replaced_and_a_forced_one_is_shared_by_those_who_be
     let second = world.token().await.unwrap();
     assert_ne!(text(&second), text(&first));
     assert_eq!((world.asked(), second.granted.reason), (2, Reason::Rejected));
+    tokio::time::sleep(Duration::from_millis(5)).await;
     let began = Some(SystemClock.now());
     let force =
         move |agent: &AgentAddress| agent.token(&AgentWant { received_since: began, ..want() });
@@ -179,6 +187,71 @@ async fn a_rejected_token_is_replaced_and_a_forced_one_is_shared_by_those_who_be
         assert_eq!(text(&world.client(force).await.unwrap()), text(&third));
     }
     assert_eq!(world.asked(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_an_api_refused_already_comes_with_a_warning_while_fetching_is_damped() {
+    let world = World::new().await;
+    // The pauses double: on a slow machine it is a later one in which this asks.
+    for refused in 0..7 {
+        let token = world.token().await.unwrap();
+        if let Some(warning) = token.warning {
+            assert!(refused > 1, "{warning}");
+            let told = format!("{refused} tokens in a row were refused by the API");
+            assert!(warning.starts_with(&told), "{warning}");
+            assert_eq!(world.asked(), refused);
+            return;
+        }
+        let token = token.granted.token.access_token().clone();
+        world.client(move |agent| agent.reject(None, &token)).await.unwrap();
+    }
+    panic!("no warning came");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_shorter_than_preferred_comes_with_a_warning() {
+    let world = World::with_lifetime(Duration::from_secs(10)).await;
+    let first = world.token().await.unwrap();
+    world.sandbox.stand(Endpoint::Token, Fault::Status(503));
+    let end = first.granted.token.expires_at();
+    let patient = |agent: &AgentAddress| {
+        agent.token(&AgentWant { timeout: Duration::from_secs(1), ..want() })
+    };
+    loop {
+        let token = world.client(patient).await.unwrap();
+        assert_eq!(text(&token), text(&first));
+        if let Some(warning) = token.warning {
+            assert!(warning.ends_with("no other can be had right now"), "{warning}");
+            break;
+        }
+        assert!(SystemClock.now() < end, "no warning came");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_refreshed_ahead_while_somebody_asks_and_not_when_nobody_does() {
+    let world = World::with_lifetime(Duration::from_secs(2)).await;
+    let live = |token: &str| {
+        let request = axum::http::Request::get("/api/echo")
+            .header("authorization", format!("Bearer {token}"))
+            .body(axum::body::Bytes::new())
+            .unwrap();
+        world.sandbox.handle(request).response.status() == 200
+    };
+    let end = tokio::time::Instant::now() + Duration::from_secs(5);
+    let mut sources = std::collections::BTreeSet::new();
+    while tokio::time::Instant::now() < end {
+        let token = world.token().await.unwrap();
+        assert!(live(&text(&token)));
+        sources.insert(text(&token));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let asked = world.asked();
+    assert!((3..=4).contains(&asked), "{asked} requests for five seconds of two-second tokens");
+    assert_eq!(u64::try_from(sources.len()).unwrap(), asked);
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(world.asked(), asked, "nobody asked for one");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,6 +297,8 @@ async fn what_a_caller_requires_is_required_and_its_patience_is_its_own() {
     };
     assert_eq!(world.client(long).await.unwrap_err().code(), daypass::Code::TokenMinTtl);
     world.sandbox.stand(Endpoint::Token, Fault::Stall);
+    // Times are in milliseconds: what comes after was not before.
+    tokio::time::sleep(Duration::from_millis(5)).await;
     let brief = |agent: &AgentAddress| {
         let timeout = Duration::from_secs(1);
         agent.token(&AgentWant { received_since: Some(SystemClock.now()), timeout, ..want() })
@@ -259,7 +334,8 @@ async fn curl_gets_json_or_just_the_token() {
             "sent_at_ms",
             "source",
             "token_type",
-            "token_variable"
+            "token_variable",
+            "warning"
         ]
     );
     let token = object["access_token"].as_str().unwrap();

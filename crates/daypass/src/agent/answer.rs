@@ -36,6 +36,8 @@ pub struct AgentToken {
     pub granted: Granted,
     /// Whose it is.
     pub label: AgentLabel,
+    /// What a person should know about it; printable.
+    pub warning: Option<String>,
 }
 
 /// The head of an answer, as far as it counts here.
@@ -52,6 +54,7 @@ pub(super) struct Fields {
     place: String,
     client: String,
     token_variable: String,
+    warning: Option<String>,
 }
 
 impl Fields {
@@ -90,6 +93,8 @@ impl Fields {
                 fields.place = printable(value);
             } else if is(field::CLIENT) {
                 fields.client = printable(value);
+            } else if is(field::WARNING) {
+                fields.warning = Some(printable(value));
             } else if is(field::TOKEN_VARIABLE) {
                 value.clone_into(&mut fields.token_variable);
             }
@@ -126,9 +131,9 @@ impl Answer {
             return Err(unlike("its token belongs into no variable"));
         }
         let reason = fields.reason.ok_or_else(|| unlike("its token has no reason"))?;
-        let Fields { name, place, client, token_variable, .. } = fields;
+        let Fields { name, place, client, token_variable, warning, .. } = fields;
         let label = AgentLabel { name, place, client, token_variable };
-        Ok(AgentToken { granted: Granted { token, source: Source::Agent, reason }, label })
+        Ok(AgentToken { granted: Granted { token, source: Source::Agent, reason }, label, warning })
     }
 
     /// Returns what its JSON says.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
+use super::answer::AgentToken;
 use super::exchange::{self, GRACE, PROMPT};
 use super::wire::{self, AgentWant};
 use crate::source::{Flights, Held, Landing, Slot};
@@ -77,7 +78,10 @@ impl Inner {
         };
         let patience = want.timeout.saturating_add(GRACE);
         let answer = exchange::ask(&self.address, &wire::token(&wanted), patience).await?;
-        let granted = answer.token(&self.address)?.granted;
+        let AgentToken { granted, warning, .. } = answer.token(&self.address)?;
+        if let Some(warning) = warning {
+            tracing::warn!("{warning}");
+        }
         self.keep(&granted);
         Ok(Landing::Granted(Box::new(granted)))
     }

@@ -65,7 +65,7 @@ fn token(text: &str, age: i64, lives: i64) -> Vec<u8> {
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDaypass-Expires-At-Ms: {ends}\r\n\
          Daypass-Sent-At-Ms: {sent}\r\nDaypass-Received-At-Ms: {sent}\r\nDaypass-Reason: cold\r\n\
          Daypass-Source: memory\r\nDaypass-Profile: p\u{e4}\r\nDaypass-Place: auth.example.com\r\n\
-         Daypass-Client: ci\r\nDaypass-Scope: a b\r\nDaypass-Token-Variable: ACCESS_TOKEN\r\n\
+         Daypass-Client: ci\r\nDaypass-Warning: not \u{202e}long\r\nDaypass-Scope: a b\r\nDaypass-Token-Variable: ACCESS_TOKEN\r\n\
          Content-Length: {}\r\n\r\n{text}",
         text.len()
     )
@@ -80,11 +80,12 @@ fn want() -> AgentWant<'static> {
 #[test]
 fn a_token_comes_with_its_times_its_reason_and_whose_it_is() {
     let agent = Scripted::saying(token("abc.def", 10, 3600));
-    let AgentToken { granted, label } = agent.address.token(&want()).unwrap();
+    let AgentToken { granted, label, warning } = agent.address.token(&want()).unwrap();
     assert_eq!(granted.token.access_token().secret(), "abc.def");
     assert_eq!((granted.source, granted.reason), (Source::Agent, Reason::Cold));
     assert_eq!(granted.token.lifetime(), Duration::from_secs(3600));
     assert_eq!(granted.token.scope().unwrap().to_string(), "a b");
+    assert_eq!(warning.as_deref(), Some("not \\u{202e}long"));
     assert_eq!((label.name.as_str(), label.place.as_str()), ("p\u{e4}", "auth.example.com"));
     assert_eq!((label.client.as_str(), label.token_variable.as_str()), ("ci", "ACCESS_TOKEN"));
 }

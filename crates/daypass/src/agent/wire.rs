@@ -34,6 +34,8 @@ pub mod field {
     pub const PLACE: &str = "daypass-place";
     /// The client identifier, shortened.
     pub const CLIENT: &str = "daypass-client";
+    /// What a person should know about the token.
+    pub const WARNING: &str = "daypass-warning";
     /// The variable in which a child process gets the token.
     pub const TOKEN_VARIABLE: &str = "daypass-token-variable";
 }
