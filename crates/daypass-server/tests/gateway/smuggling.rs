@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 use crate::upstream::Api;
 use crate::world::{Numbered, Running};
+
+/// After so long nothing more comes.
+const SILENCE: Duration = Duration::from_millis(150);
 
 /// What is sent, with `{H}` for the fields that every request needs.
 const CORPUS: &[(&str, &str)] = &[
@@ -163,31 +167,173 @@ const CORPUS: &[(&str, &str)] = &[
     ),
 ];
 
-#[tokio::test]
+/// Sends bytes and reads what comes, until the gateway closes or is silent: then it waits for what
+/// never comes, and the client ends.
+async fn exchange(running: &Running, bytes: &[u8]) -> Vec<u8> {
+    let mut connection = running.connect().await;
+    connection.stream.write_all(bytes).await.ok();
+    let mut answers = Vec::new();
+    let mut part = [0; 4096];
+    loop {
+        let read = timeout(SILENCE, connection.stream.read(&mut part)).await;
+        match read {
+            Ok(Ok(length @ 1..)) => answers.extend_from_slice(&part[..length]),
+            Ok(_) => return answers,
+            Err(_) => break,
+        }
+    }
+    connection.stream.shutdown().await.ok();
+    let rest = timeout(Duration::from_secs(20), connection.stream.read_to_end(&mut answers)).await;
+    rest.expect("the gateway ends").ok();
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_api_sees_one_framing_our_authority_and_exactly_one_bearer() {
-    for (name, template) in CORPUS {
-        let api = Api::fine().await;
-        let running = Running::before(&api.url(), Arc::new(Numbered::default()));
-        let fields = running.fields();
-        let text = template.replace("{H}", &fields).replace("{h}", &fields.replace('\r', ""));
-        let mut connection = running.connect().await;
-        connection.stream.write_all(text.as_bytes()).await.unwrap();
-        // What the gateway waits for never comes: the client ends.
-        connection.stream.shutdown().await.unwrap();
-        let mut answers = Vec::new();
-        let reading = connection.stream.read_to_end(&mut answers);
-        let read = tokio::time::timeout(Duration::from_secs(20), reading).await;
-        read.unwrap_or_else(|_| panic!("{name}: the gateway does not end")).ok();
-        let answered = String::from_utf8_lossy(&answers).matches("HTTP/1.").count();
-        let seen = api.seen();
-        assert!(seen.len() <= answered.max(1), "{name}: {seen:?}");
-        for request in &seen {
-            check(name, request, &api);
+    let all = CORPUS.iter().map(|(name, template)| {
+        tokio::spawn(async move {
+            let api = Api::fine().await;
+            let running = Running::before(&api.url(), Arc::new(Numbered::default()));
+            let fields = running.fields();
+            let text = template.replace("{H}", &fields).replace("{h}", &fields.replace('\r', ""));
+            let answers = exchange(&running, text.as_bytes()).await;
+            let answered = String::from_utf8_lossy(&answers).matches("HTTP/1.").count();
+            let seen = api.seen();
+            assert!(seen.len() <= answered, "{name}: {answered} answers to {seen:?}");
+            for request in &seen {
+                check(name, request, &api);
+                let line = request.split("\r\n").next().unwrap();
+                assert!(!line.contains("smuggled"), "{name}: {request}");
+            }
+            seen.len()
+        })
+    });
+    let mut passed = 0;
+    for one in all.collect::<Vec<_>>() {
+        passed += one.await.unwrap();
+    }
+    assert!(passed >= 12, "only {passed} of {} reached the API", CORPUS.len());
+}
+
+/// Numbers that are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(self.0 >> 33).unwrap() % limit.max(1)
+    }
+}
+
+/// What is put in, or in place of something.
+const PIECES: &[&[u8]] = &[
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b" ",
+    b"\t",
+    b"\0",
+    b":",
+    b",",
+    b";",
+    b"/",
+    b"//",
+    b"#",
+    b"?",
+    b"%0d%0a",
+    b"\x80",
+    b"\xff",
+    b"chunked",
+    b"0\r\n\r\n",
+    b"1",
+    b"GET /x HTTP/1.1\r\n",
+    b"host: evil.example\r\n",
+    b"content-length: 1\r\n",
+    b"transfer-encoding: chunked\r\n",
+    b"authorization: Bearer evil\r\n",
+    b"connection: host\r\n",
+    b"trailer: host\r\n",
+    b"te: trailers\r\n",
+    b"HTTP/1.0",
+    b"http://evil.example",
+];
+
+fn mutated(bytes: &mut Vec<u8>, numbers: &mut Numbers) {
+    for _ in 0..=numbers.below(3) {
+        let at = numbers.below(bytes.len() + 1);
+        let piece = PIECES[numbers.below(PIECES.len())];
+        match numbers.below(4) {
+            0 => drop(bytes.splice(at..at, piece.iter().copied())),
+            1 => {
+                let end = (at + 1 + numbers.below(12)).min(bytes.len());
+                drop(bytes.splice(at.min(end)..end, piece.iter().copied()));
+            }
+            2 => {
+                let end = (at + numbers.below(40)).min(bytes.len());
+                let copy = bytes[at.min(end)..end].to_vec();
+                drop(bytes.splice(at..at, copy));
+            }
+            _ => {
+                let end = (at + 1).min(bytes.len());
+                drop(bytes.drain(at.min(end)..end));
+            }
         }
     }
 }
 
-/// `Api` itself ends the test where a request has two framings, or a field of framing twice.
+fn filled(template: &[u8], fields: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = template;
+    while let Some((first, after)) = rest.split_first() {
+        match rest.get(..3) {
+            Some(b"{H}" | b"{h}") => {
+                bytes.extend_from_slice(fields.as_bytes());
+                rest = &rest[3..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_made_of_the_corpus_the_api_sees_the_same() {
+    let rounds = if std::env::var("DAYPASS_SOAK").is_ok() { 100_000 } else { 1_500 };
+    let api = Api::fine().await;
+    let running = Arc::new(Running::before(&api.url(), Arc::new(Numbered::default())));
+    let fields = running.fields();
+    let mut numbers = Numbers(42);
+    let (mut passed, mut seen) = (0, 0);
+    for batch in 0..rounds / 50 {
+        let exchanges = (0..50).map(|_| {
+            let (_, template) = CORPUS[numbers.below(CORPUS.len())];
+            // The fields that every request needs stay whole: without them nothing passes.
+            let mut bytes = template.as_bytes().to_vec();
+            mutated(&mut bytes, &mut numbers);
+            let bytes = filled(&bytes, &fields);
+            let running = Arc::clone(&running);
+            tokio::spawn(async move { exchange(&running, &bytes).await })
+        });
+        for exchange in exchanges.collect::<Vec<_>>() {
+            exchange.await.unwrap();
+        }
+        let all = api.seen();
+        for request in &all[seen..] {
+            check(&format!("batch {batch}"), request, &api);
+        }
+        passed += all.len() - seen;
+        seen = all.len();
+    }
+    println!(
+        "soak: gateway: {rounds} requests made of the corpus, {passed} of them reached the API"
+    );
+    assert!(passed > rounds / 20, "{passed} of {rounds}");
+}
+
+/// `Api` itself looks for two framings, or a field of framing twice.
 fn check(name: &str, request: &str, api: &Api) {
     let (head, _) = request.split_once("\r\n\r\n").unwrap();
     let mut lines = head.split("\r\n");
@@ -195,7 +341,6 @@ fn check(name: &str, request: &str, api: &Api) {
     assert!(line.ends_with(" HTTP/1.1"), "{name}: {line}");
     let target = line.split(' ').nth(1).unwrap();
     assert!(target.starts_with('/') && !target.starts_with("//"), "{name}: {line}");
-    assert!(!target.contains("smuggled"), "{name}: {request}");
     let fields: Vec<_> = lines.map(|line| line.split_once(": ").unwrap_or((line, ""))).collect();
     let all = |name: &str| {
         let named = fields.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -206,5 +351,4 @@ fn check(name: &str, request: &str, api: &Api) {
     for gone in ["connection", "upgrade", "http2-settings", "proxy-authorization", "keep-alive"] {
         assert!(all(gone).is_empty(), "{name}: {gone}");
     }
-    assert!(!head.contains("evil.example:80\r\n") && !head.contains("Bearer evil"), "{name}");
 }
