@@ -93,6 +93,8 @@ pub(crate) enum Verb {
     Exec(Exec),
     /// Keep the credentials in memory and hand out tokens on a socket
     Agent(command::agent::Agent),
+    /// Put a valid token on each request of programs that don't know daypass
+    Gateway(command::gateway::Gateway),
     /// Show what is cached, how long it lives, what it cost and what happened last
     Status(Status),
     /// Remove a profile's token from the cache; it stays valid at the issuer
@@ -160,7 +162,8 @@ Examples:
   daypass exec -- ./deploy.sh
   daypass exec genesys billing=BILLING_TOKEN -- make release
   daypass exec --min-ttl 30m -- terraform apply
-  daypass exec --agent -- ./runs-for-hours.sh       each TOKEN=$(daypass token) in it is valid")]
+  daypass exec --agent -- ./runs-for-hours.sh       each TOKEN=$(daypass token) in it is valid
+  daypass exec --gateway -- python long_job.py      its SDK talks to DAYPASS_GATEWAY_URL")]
 pub(crate) struct Exec {
     /// The profiles, each with the variable for its token if it needs another one
     #[arg(value_name = "PROFILE[=NAME]")]
@@ -174,6 +177,19 @@ pub(crate) struct Exec {
     /// Run an agent for as long as the command lives: it gets DAYPASS_AGENT and asks for its tokens
     #[arg(long, conflicts_with = "min_ttl")]
     pub(crate) agent: bool,
+    /// Run a gateway to the profile's API for as long as the command lives: it gets
+    /// DAYPASS_GATEWAY_URL, DAYPASS_AGENT, and local credentials in place of the real ones
+    #[arg(long, conflicts_with_all = ["min_ttl", "agent"])]
+    pub(crate) gateway: bool,
+    /// The gateway's port, for tools whose own file names it
+    #[arg(long, value_name = "PORT", default_value_t = 0, requires = "gateway")]
+    pub(crate) gateway_port: u16,
+    /// A variable for the command, made of {url} {host} {port} {open_port} {client_id}
+    /// {client_secret} {token} {path}
+    #[arg(long, value_name = "NAME=TEMPLATE", requires = "gateway")]
+    pub(crate) gateway_env: Vec<String>,
+    #[command(flatten)]
+    pub(crate) manners: command::gateway::Manners,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
@@ -352,6 +368,7 @@ impl Verb {
             Self::Token(token) => token.json || token.format == Format::Json,
             Self::Status(status) => status.json,
             Self::Agent(agent) => agent.json,
+            Self::Gateway(gateway) => gateway.json,
             Self::Forget(profile) | Self::Revoke(profile) => profile.json,
             Self::Cache(Cache { verb: CacheVerb::Export(args) | CacheVerb::Import(args) }) => {
                 args.json
@@ -366,6 +383,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Token(args) => command::token::run(context, &args)?,
         Verb::Exec(args) => return command::exec::run(context, &args),
         Verb::Agent(args) => return command::agent::run(context, &args),
+        Verb::Gateway(args) => return Ok(command::gateway::run(context, &args)?),
         Verb::Status(args) => command::status::run(context, &args)?,
         Verb::Forget(args) => command::forget::forget(context, &args)?,
         Verb::Revoke(args) => command::forget::revoke(context, &args)?,

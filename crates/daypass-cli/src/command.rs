@@ -5,6 +5,7 @@ pub(crate) mod cache;
 pub(crate) mod demo;
 pub(crate) mod exec;
 pub(crate) mod forget;
+pub(crate) mod gateway;
 pub(crate) mod manual;
 pub(crate) mod sandbox;
 pub(crate) mod status;

@@ -1,7 +1,7 @@
 //! `daypass agent`: keeps credentials in memory and hands out tokens on a socket. Or lets the agent
 //! that is there already have another profile, or ends it.
 
-mod descriptor;
+pub(super) mod descriptor;
 mod detach;
 pub(crate) mod place;
 mod ready;

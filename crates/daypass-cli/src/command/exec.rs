@@ -1,7 +1,8 @@
 //! `daypass exec`: becomes the command, with tokens in its environment and without credentials; or
-//! runs it beside an agent ([`beside`]).
+//! runs it beside an agent ([`beside`]) or a gateway ([`proxied`]).
 
 mod beside;
+mod proxied;
 
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -27,6 +28,13 @@ pub(crate) fn run(context: &Context, args: &Exec) -> Result<ExitCode, Failure> {
         failed(Error::new(Code::Usage, "there is no command").with_hint("daypass exec -- COMMAND"))
     })?;
     let wanted = wanted(&args.profiles).map_err(failed)?;
+    if args.gateway {
+        return proxied::run(context, args, &wanted, program, arguments);
+    }
+    if !args.manners.are_plain() {
+        let error = Error::new(Code::Usage, "there is no gateway that this could be said to");
+        return Err(failed(error.with_hint("add --gateway")));
+    }
     if args.agent {
         return beside::agent(context, &wanted, program, arguments);
     }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use daypass::{Code, Error};
 
 /// Writes one line, and closes the descriptor.
-pub(super) fn tell(number: u16, line: &str) -> Result<(), Error> {
+pub(in crate::command) fn tell(number: u16, line: &str) -> Result<(), Error> {
     let write = || -> io::Result<()> {
         match number {
             1 => io::stdout().write_all(line.as_bytes()),

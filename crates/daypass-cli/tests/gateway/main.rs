@@ -1,0 +1,16 @@
+//! `daypass gateway` and `exec --gateway` with the programs that people use: the vendor's SDKs, curl,
+//! requests, Node, a browser. The sandbox plays Genesys Cloud.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "helpers of tests are tests; clippy knows those in test functions only"
+)]
+
+mod command;
+mod strangers;
+mod tools;
+mod world;
