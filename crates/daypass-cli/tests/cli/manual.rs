@@ -20,6 +20,7 @@ fn help_begins_with_what_to_do() {
       token        Print a token that is valid, from the cache where possible
       exec         Run a command with tokens in its environment, and without the credentials
       agent        Keep the credentials in memory and hand out tokens on a socket
+      gateway      Put a valid token on each request of programs that don't know daypass
       status       Show what is cached, how long it lives, what it cost and what happened last
       forget       Remove a profile's token from the cache; it stays valid at the issuer
       revoke       Revoke a profile's token at the issuer, then forget it

@@ -22,6 +22,7 @@ pub(crate) const VERBS: &[&str] = &[
     "token",
     "exec",
     "agent",
+    "gateway",
     "status",
     "forget",
     "revoke",
@@ -309,7 +310,7 @@ pub(crate) fn assert_teaches(text: &str) {
         let is_prose = ["too"].contains(&verb.as_str());
         assert!(verb.is_empty() || is_prose || VERBS.contains(&verb.as_str()), "{verb}: {text}");
     }
-    for flag in ["--gateway", "--watch"] {
+    for flag in ["--watch"] {
         assert!(!text.contains(flag), "{text}");
     }
 }

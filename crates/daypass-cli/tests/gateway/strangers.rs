@@ -44,7 +44,7 @@ fn serve_page() -> u16 {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
             let mut request = [0; 4096];
-            stream.read(&mut request).ok();
+            let _length = stream.read(&mut request);
             let head = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n";
             write!(stream, "{head}content-length: {}\r\n\r\n{page}", page.len()).ok();
         }

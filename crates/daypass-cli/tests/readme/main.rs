@@ -167,7 +167,8 @@ fn every_command_and_flag_that_is_shown_exists() {
 fn a_block_is_in_a_language_that_is_checked_or_known_not_to_be() {
     for (name, text) in documents() {
         for block in blocks(&text) {
-            let known = ["sh", "toml", "console", "yaml", "rust", "text"];
+            let known =
+                ["sh", "toml", "console", "yaml", "rust", "text", "python", "javascript", "ini"];
             assert!(known.contains(&block.language.as_str()), "{name}:{}", block.line);
         }
     }
