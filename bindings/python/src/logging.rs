@@ -7,8 +7,10 @@ use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use daypass::{Clock, SystemClock, Ticks};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
 use tracing::field::{Field, Visit};
@@ -20,7 +22,17 @@ use tracing::{Event, Level, Metadata, Subscriber};
 /// So many events are kept; the oldest go first.
 const KEPT: usize = 256;
 
-type Kept = Mutex<VecDeque<(Level, String)>>;
+/// The same line is not told again within this time: a token that is refused over and over warns at
+/// every call.
+const ECHO: Duration = Duration::from_secs(10);
+
+#[derive(Default)]
+struct Events {
+    lines: VecDeque<(Level, String)>,
+    last: Option<(String, Ticks)>,
+}
+
+type Kept = Mutex<Events>;
 
 /// Replaced after a fork: a thread that the child lacks may hold the lock.
 static EVENTS: LazyLock<ArcSwap<Kept>> = LazyLock::new(ArcSwap::default);
@@ -68,10 +80,15 @@ impl Subscriber for Keeper {
         event.record(&mut line);
         let events = EVENTS.load();
         let mut events = events.lock().unwrap_or_else(PoisonError::into_inner);
-        if events.len() >= KEPT {
-            events.pop_front();
+        let now = SystemClock.ticks();
+        match &events.last {
+            Some((last, at)) if *last == line.0 && at.until(now) < ECHO => return,
+            _ => events.last = Some((line.0.clone(), now)),
         }
-        events.push_back((*event.metadata().level(), line.0));
+        if events.lines.len() >= KEPT {
+            events.lines.pop_front();
+        }
+        events.lines.push_back((*event.metadata().level(), line.0));
         PENDING.store(true, Ordering::Release);
     }
 
@@ -143,7 +160,7 @@ pub(crate) fn drain_logs(py: Python<'_>) -> PyResult<()> {
     let events = {
         let events = EVENTS.load();
         let mut events = events.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *events)
+        std::mem::take(&mut events.lines)
     };
     let logging: Bound<'_, PyModule> = py.import("logging")?;
     let logger = logging.call_method1("getLogger", ("daypass",))?;

@@ -84,9 +84,11 @@ def test_a_second_401_is_raised_and_damps(world: World, source: daypass.TokenSou
         calls += 1
         raise Raised(status=401)
 
-    for _ in range(5):
+    for number in range(5):
         with pytest.raises(Raised):
             daypass.call_with_token(source, call)
+        if number == 0:
+            assert source.get().source == "store", "it is marked: memory does not hand it out by itself"
     assert world.sandbox.token_requests <= 3, "the credential is the problem, not the token"
     assert calls <= 10
 

@@ -92,6 +92,10 @@ def test_a_client_of_ones_own(genesys: Callable[..., tuple[World, daypass.TokenS
     world.sandbox.revoke_all()
     assert users.get_users().total == 60
     assert (world.sandbox.token_requests, world.sandbox.unauthorized) == (2, 1)
+    other_world, other_source = genesys()
+    daypass.genesys.configure(sdk, other_source)
+    assert users.get_users().total == 60
+    assert other_world.sandbox.api_calls == 0, "its own source goes before that of the module"
     other = sdk.ApiClient(host=world.sandbox.url)
     with pytest.raises(sdk.rest.ApiException):
         sdk.UsersApi(other).get_users()

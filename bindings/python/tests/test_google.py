@@ -45,6 +45,17 @@ def test_threads_whose_token_was_refused_get_one_new_token(world: World, source:
     assert world.sandbox.token_requests == 2
 
 
+def test_what_is_rejected_is_what_this_thread_sent(world: World, source: daypass.TokenSource) -> None:
+    credentials = daypass.google.Credentials(source)
+    credentials.before_request(None, "GET", world.api, {})
+    source.reject(source.token())
+    at_once(1, lambda _: credentials.before_request(None, "GET", world.api, {}))
+    new = source.token()
+    credentials.refresh(None)
+    assert source.token() == new
+    assert world.sandbox.token_requests == 2
+
+
 def test_tokens_go_over_tls_and_credentials_are_not_pickled(source: daypass.TokenSource) -> None:
     credentials = daypass.google.Credentials(source)
     with pytest.raises(daypass.ConfigError):

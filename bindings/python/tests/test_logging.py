@@ -26,6 +26,14 @@ def test_a_failed_refresh_is_a_warning_of_the_caller_that_comes_by(
     assert token not in caplog.text and "sandbox-secret" not in caplog.text
 
 
+def test_a_warning_is_not_repeated_at_every_call(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    source = world.source()
+    for _ in range(20):
+        source.reject(source.token())
+    # Or not at all: another test met it a moment ago.
+    assert len([record for record in caplog.records if "2 tokens in a row" in record.getMessage()]) <= 1
+
+
 def test_what_is_not_wanted_is_not_made(world: World, caplog: pytest.LogCaptureFixture) -> None:
     source = world.source()
     token = source.token()

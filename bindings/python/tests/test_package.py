@@ -42,7 +42,14 @@ def test_an_adapter_imports_its_library_when_it_is_used(adapter: str) -> None:
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_the_plugin_leads_to_the_sandbox_and_nowhere_else(daypass_sandbox: Sandbox) -> None:
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a developer's machine may have set."""
+    for name in ("DAYPASS_AGENT", "DAYPASS_CONFIG", "GC_CLIENT_ID", "GC_CLIENT_SECRET", "OAUTH2_SCOPE"):
+        monkeypatch.setenv(name, "/elsewhere")
+
+
+def test_the_plugin_leads_to_the_sandbox_and_nowhere_else(elsewhere: None, daypass_sandbox: Sandbox) -> None:
     assert daypass.token()
     assert daypass.token() and daypass_sandbox.token_requests == 1
     assert daypass_sandbox.url in repr(daypass_sandbox)

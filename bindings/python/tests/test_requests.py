@@ -14,6 +14,7 @@ import requests
 import daypass
 import daypass.requests
 from conftest import SOAK, World, at_once
+from daypass._bearer import is_refusal
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_bodies_that_can_be_read_again_are_sent_whole_again(
 ) -> None:
     session.get(world.api)
     world.sandbox.revoke_all()
-    answer = session.post(world.sandbox.url + "/api/echo", data=body)
+    answer = session.post(world.sandbox.url + "/api/echo", data=body, timeout=5)
     assert answer.status_code == 200
     assert answer.json()["body_bytes"] == (3 if isinstance(body, dict) else 5)
 
@@ -50,7 +51,7 @@ def test_a_file_is_sent_again_from_where_it_stood(world: World, session: request
     world.sandbox.revoke_all()
     file = io.BytesIO(b"12345")
     file.seek(2)
-    assert session.post(world.sandbox.url + "/api/echo", data=file).json()["body_bytes"] == 3
+    assert session.post(world.sandbox.url + "/api/echo", data=file, timeout=5).json()["body_bytes"] == 3
 
 
 def test_a_stream_that_cannot_be_sent_again_returns_its_401(world: World, session: requests.Session) -> None:
@@ -74,10 +75,24 @@ def test_an_api_that_refuses_every_token_gets_two_and_no_more(world: World, sess
     assert world.sandbox.api_calls <= 10
 
 
+def test_a_new_token_that_is_refused_too_slows_fetching_down(
+    world: World, session: requests.Session, source: daypass.TokenSource
+) -> None:
+    assert session.get(world.sandbox.url + "/api/denied").status_code == 401
+    assert source.get().source == "store", "it is marked: memory does not hand it out by itself"
+
+
 def test_insufficient_scope_is_no_reason_for_a_new_token(world: World, session: requests.Session) -> None:
     world.sandbox.fault("api:insufficient_scope")
-    assert session.get(world.api).status_code in (401, 403)
+    assert session.get(world.api).status_code == 403
     assert world.sandbox.token_requests == 1
+    for status, challenge, refused in [
+        (401, "", True),
+        (401, 'Bearer error="invalid_token"', True),
+        (401, 'Bearer error="insufficient_scope"', False),
+        (403, "", False),
+    ]:
+        assert is_refusal(status, {"WWW-Authenticate": challenge}) is refused
 
 
 def test_sixteen_threads_while_tokens_are_revoked(world: World, session: requests.Session) -> None:

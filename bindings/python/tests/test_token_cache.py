@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gc
 import inspect
 import threading
 import time
@@ -210,6 +211,8 @@ def test_what_the_function_raises_is_raised_to_all_who_wait_and_not_kept() -> No
     assert set(at_once(8, attempt)) == {"no such client"}
     assert calls == 1
     assert fetch() == "token"
+    gc.collect()
+    assert not [error for error in gc.get_objects() if isinstance(error, LookupError) and "such" in str(error)]
 
 
 def test_the_function_runs_in_the_thread_of_a_caller_with_its_context() -> None:
