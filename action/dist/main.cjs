@@ -400,16 +400,19 @@ var KEYS = {
   api_ca_file: "text",
   proxy: "text"
 };
-var CLIENT_ID = "DAYPASS_CLIENT_ID";
-var CLIENT_SECRET = "DAYPASS_CLIENT_SECRET";
+var OWN = { id: "DAYPASS_CLIENT_ID", secret: "DAYPASS_CLIENT_SECRET" };
+function variablesOf(provider) {
+  return provider === "genesys-cloud" ? { id: "GENESYSCLOUD_OAUTHCLIENT_ID", secret: "GENESYSCLOUD_OAUTHCLIENT_SECRET" } : { id: "OAUTH2_CLIENT_ID", secret: "OAUTH2_CLIENT_SECRET" };
+}
 function toml(profile, inputs, withClientId) {
   const lines = [`default = ${quoted(profile)}`, `[profile.${quoted(profile)}]`];
   for (const [key, kind] of Object.entries(KEYS)) {
     const text = inputs.get(key);
     if (text !== void 0) lines.push(`${key} = ${value(key, kind, text)}`);
   }
-  if (withClientId) lines.push(`client_id = { env = "${CLIENT_ID}" }`);
-  lines.push(`client_secret = { env = "${CLIENT_SECRET}" }`);
+  const { id, secret } = variablesOf(inputs.get("provider"));
+  if (withClientId) lines.push(`client_id = { env = "${id}" }`);
+  lines.push(`client_secret = { env = "${secret}" }`);
   return `${lines.join("\n")}
 `;
 }
@@ -790,10 +793,13 @@ async function startAgent(world, commands, daypass, inputs, job, named) {
   if (job.agent !== void 0 && named.profile === "") {
     throw new Problem("usage", "a second use in one job must say which profile of its config it means", "add profile: NAME");
   }
-  const verb = inputs.mode === "gateway" ? "gateway" : "agent";
-  const args = ["--config", named.config, verb, ...named.profile === "" ? [] : [named.profile], "--detach", "--json"];
+  if (job.agent !== void 0 && inputs.mode === "gateway") {
+    throw new Problem("usage", "mode: gateway is for the first use in a job", "let the other uses have mode: agent, and come after it");
+  }
+  const args = ["--config", named.config, "agent", ...named.profile === "" ? [] : [named.profile], "--detach", "--json"];
   const path = job.agent ?? await placeFor(world, job.folder);
   if (path !== void 0) args.push("--socket", path);
+  if (inputs.mode === "gateway") args.push("--gateway");
   if (job.agent === void 0) args.push("--lifetime", inputs.lifetime, ...inputs.revoke ? ["--allow-revoke"] : []);
   if (path !== void 0 && job.agent === void 0) await commands.state("socket", path);
   const answer = await daypass.json({ args, secrets: named.secrets });
@@ -827,7 +833,8 @@ async function placeFor(world, folder) {
   return path;
 }
 function gatewayOf(agent) {
-  const env = agent.answer["env"];
+  const gateway = agent.answer["gateway"];
+  const env = typeof gateway === "object" && gateway !== null ? gateway["env"] : void 0;
   const pairs = typeof env === "object" && env !== null ? Object.entries(env) : [];
   const named = pairs.filter(([name2]) => /^[A-Z_][A-Z0-9_]*$/.test(name2)).map(([name2, value2]) => [name2, printable(String(value2))]);
   const found = Object.fromEntries(named);
@@ -928,7 +935,8 @@ async function name(inputs, folder) {
   return { config, profile: inputs.profile, secrets: secrets(inputs) };
 }
 function secrets(inputs) {
-  const given2 = { [CLIENT_ID]: inputs.clientId, [CLIENT_SECRET]: inputs.clientSecret || void 0, DAYPASS_CACHE_KEY: inputs.cacheKey };
+  const { id, secret } = inputs.config === void 0 ? variablesOf(inputs.keys.get("provider")) : OWN;
+  const given2 = { [id]: inputs.clientId, [secret]: inputs.clientSecret || void 0, DAYPASS_CACHE_KEY: inputs.cacheKey };
   return Object.entries(given2).flatMap(([name2, value2]) => value2 === void 0 ? [] : [`${name2}=${value2}
 `]).join("");
 }

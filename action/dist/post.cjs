@@ -274,16 +274,19 @@ var KEYS = {
   api_ca_file: "text",
   proxy: "text"
 };
-var CLIENT_ID = "DAYPASS_CLIENT_ID";
-var CLIENT_SECRET = "DAYPASS_CLIENT_SECRET";
+var OWN = { id: "DAYPASS_CLIENT_ID", secret: "DAYPASS_CLIENT_SECRET" };
+function variablesOf(provider) {
+  return provider === "genesys-cloud" ? { id: "GENESYSCLOUD_OAUTHCLIENT_ID", secret: "GENESYSCLOUD_OAUTHCLIENT_SECRET" } : { id: "OAUTH2_CLIENT_ID", secret: "OAUTH2_CLIENT_SECRET" };
+}
 function toml(profile, inputs, withClientId) {
   const lines = [`default = ${quoted(profile)}`, `[profile.${quoted(profile)}]`];
   for (const [key, kind] of Object.entries(KEYS)) {
     const text = inputs.get(key);
     if (text !== void 0) lines.push(`${key} = ${value(key, kind, text)}`);
   }
-  if (withClientId) lines.push(`client_id = { env = "${CLIENT_ID}" }`);
-  lines.push(`client_secret = { env = "${CLIENT_SECRET}" }`);
+  const { id, secret } = variablesOf(inputs.get("provider"));
+  if (withClientId) lines.push(`client_id = { env = "${id}" }`);
+  lines.push(`client_secret = { env = "${secret}" }`);
   return `${lines.join("\n")}
 `;
 }
@@ -618,7 +621,8 @@ async function name(inputs, folder) {
   return { config, profile: inputs.profile, secrets: secrets(inputs) };
 }
 function secrets(inputs) {
-  const given = { [CLIENT_ID]: inputs.clientId, [CLIENT_SECRET]: inputs.clientSecret || void 0, DAYPASS_CACHE_KEY: inputs.cacheKey };
+  const { id, secret } = inputs.config === void 0 ? variablesOf(inputs.keys.get("provider")) : OWN;
+  const given = { [id]: inputs.clientId, [secret]: inputs.clientSecret || void 0, DAYPASS_CACHE_KEY: inputs.cacheKey };
   return Object.entries(given).flatMap(([name2, value2]) => value2 === void 0 ? [] : [`${name2}=${value2}
 `]).join("");
 }

@@ -32,10 +32,13 @@ export async function startAgent(world: World, commands: Commands, daypass: Dayp
   if (job.agent !== undefined && named.profile === '') {
     throw new Problem('usage', 'a second use in one job must say which profile of its config it means', 'add profile: NAME')
   }
-  const verb = inputs.mode === 'gateway' ? 'gateway' : 'agent'
-  const args = ['--config', named.config, verb, ...(named.profile === '' ? [] : [named.profile]), '--detach', '--json']
+  if (job.agent !== undefined && inputs.mode === 'gateway') {
+    throw new Problem('usage', 'mode: gateway is for the first use in a job', 'let the other uses have mode: agent, and come after it')
+  }
+  const args = ['--config', named.config, 'agent', ...(named.profile === '' ? [] : [named.profile]), '--detach', '--json']
   const path = job.agent ?? (await placeFor(world, job.folder))
   if (path !== undefined) args.push('--socket', path)
+  if (inputs.mode === 'gateway') args.push('--gateway')
   // What holds for an agent is said by who starts it.
   if (job.agent === undefined) args.push('--lifetime', inputs.lifetime, ...(inputs.revoke ? ['--allow-revoke'] : []))
   // Known before there is one: a step that is cancelled now leaves no agent that post does not find.
@@ -77,7 +80,8 @@ async function placeFor(world: World, folder: string): Promise<string | undefine
 
 /** Variables for the steps that use the gateway. */
 export function gatewayOf(agent: Agent): Record<string, string> {
-  const env = agent.answer['env']
+  const gateway = agent.answer['gateway']
+  const env = typeof gateway === 'object' && gateway !== null ? (gateway as Record<string, unknown>)['env'] : undefined
   const pairs = typeof env === 'object' && env !== null ? Object.entries(env) : []
   const named = pairs.filter(([name]) => /^[A-Z_][A-Z0-9_]*$/.test(name)).map(([name, value]) => [name, printable(String(value))])
   const found = Object.fromEntries(named) as Record<string, string>

@@ -8,7 +8,7 @@ import { type Inputs, readInputs } from './inputs.ts'
 import { openJob, trusted, writeConfig } from './job.ts'
 import { basic, forms } from './masks.ts'
 import { Problem } from './problem.ts'
-import { CLIENT_ID, CLIENT_SECRET, toml } from './profile.ts'
+import { OWN, toml, variablesOf } from './profile.ts'
 import { type Named, Share } from './share.ts'
 import { type Agent, gatewayOf, startAgent, stopAgent } from './agent.ts'
 import { type Status, readStatus } from './status.ts'
@@ -76,7 +76,8 @@ export async function name(inputs: Inputs, folder: string): Promise<Named> {
 }
 
 export function secrets(inputs: Inputs): string {
-  const given = { [CLIENT_ID]: inputs.clientId, [CLIENT_SECRET]: inputs.clientSecret || undefined, DAYPASS_CACHE_KEY: inputs.cacheKey }
+  const { id, secret } = inputs.config === undefined ? variablesOf(inputs.keys.get('provider')) : OWN
+  const given = { [id]: inputs.clientId, [secret]: inputs.clientSecret || undefined, DAYPASS_CACHE_KEY: inputs.cacheKey }
   return Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}\n`])).join('')
 }
 

@@ -28,9 +28,20 @@ export const KEYS: Readonly<Record<string, Kind>> = {
   proxy: 'text',
 }
 
-/** The variables by which the credentials reach daypass, and no other process. */
-export const CLIENT_ID = 'DAYPASS_CLIENT_ID'
-export const CLIENT_SECRET = 'DAYPASS_CLIENT_SECRET'
+export interface Variables {
+  readonly id: string
+  readonly secret: string
+}
+
+/** The variables by which the credentials reach daypass, and no other process, for a file that names them itself. */
+export const OWN: Variables = { id: 'DAYPASS_CLIENT_ID', secret: 'DAYPASS_CLIENT_SECRET' }
+
+/** The same for a file made here: with mode gateway, tools find local credentials in the variables that they read. */
+export function variablesOf(provider: string | undefined): Variables {
+  return provider === 'genesys-cloud'
+    ? { id: 'GENESYSCLOUD_OAUTHCLIENT_ID', secret: 'GENESYSCLOUD_OAUTHCLIENT_SECRET' }
+    : { id: 'OAUTH2_CLIENT_ID', secret: 'OAUTH2_CLIENT_SECRET' }
+}
 
 /** Returns the file's text; `inputs` has a key's text by the key's name, and not what is empty. */
 export function toml(profile: string, inputs: ReadonlyMap<string, string>, withClientId: boolean): string {
@@ -39,9 +50,10 @@ export function toml(profile: string, inputs: ReadonlyMap<string, string>, withC
     const text = inputs.get(key)
     if (text !== undefined) lines.push(`${key} = ${value(key, kind, text)}`)
   }
+  const { id, secret } = variablesOf(inputs.get('provider'))
   // Without it the provider's own variable counts.
-  if (withClientId) lines.push(`client_id = { env = "${CLIENT_ID}" }`)
-  lines.push(`client_secret = { env = "${CLIENT_SECRET}" }`)
+  if (withClientId) lines.push(`client_id = { env = "${id}" }`)
+  lines.push(`client_secret = { env = "${secret}" }`)
   return `${lines.join('\n')}\n`
 }
 

@@ -66,10 +66,10 @@ export function token(value = TOKEN): Answer {
 function usual(verb: string, args: readonly string[]): Answer {
   const socket = args[args.indexOf('--socket') + 1]
   switch (verb) {
-    case 'agent':
-      return { stdout: JSON.stringify({ socket, pid: 4711, profiles: ['genesys-cloud'] }) }
-    case 'gateway':
-      return { stdout: JSON.stringify({ socket, pid: 4711, profiles: ['genesys-cloud'], env: { DAYPASS_GATEWAY_URL: 'http://127.0.0.1:41234' } }) }
+    case 'agent': {
+      const gateway = { url: 'http://127.0.0.1:41234', env: { DAYPASS_GATEWAY_URL: 'http://127.0.0.1:41234', GENESYSCLOUD_OAUTHCLIENT_ID: 'daypass-local-1' } }
+      return { stdout: JSON.stringify({ socket, pid: 4711, profiles: ['genesys-cloud'], ...(args.includes('--gateway') ? { gateway } : {}) }) }
+    }
     case 'agent --stop':
       return {}
     case 'token':
