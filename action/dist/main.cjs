@@ -969,7 +969,10 @@ async function hand(world, commands, inputs, found, agent, token) {
     await commands.export("DAYPASS_AGENT", agent.address);
   }
   const gateway = inputs.mode === "gateway" ? gatewayOf(agent) : {};
-  for (const [name2, value2] of Object.entries(gateway)) await commands.export(name2, value2);
+  for (const [name2, value2] of Object.entries(gateway)) {
+    if (value2.startsWith("daypass-local-")) commands.mask([value2]);
+    await commands.export(name2, value2);
+  }
   if (inputs.outputToken) await commands.output("token", token.value);
   await commands.output("profile", agent.profile);
   await commands.output("expires-at", token.expiresAt);

@@ -123,7 +123,11 @@ async function hand(world: World, commands: Commands, inputs: Inputs, found: Fou
     await commands.export('DAYPASS_AGENT', agent.address)
   }
   const gateway = inputs.mode === 'gateway' ? gatewayOf(agent) : {}
-  for (const [name, value] of Object.entries(gateway)) await commands.export(name, value)
+  for (const [name, value] of Object.entries(gateway)) {
+    // Good for nothing elsewhere, and still no reading for others on this machine.
+    if (value.startsWith('daypass-local-')) commands.mask([value])
+    await commands.export(name, value)
+  }
   if (inputs.outputToken) await commands.output('token', token.value)
   await commands.output('profile', agent.profile)
   await commands.output('expires-at', token.expiresAt)

@@ -31,7 +31,7 @@ async function issuer(tokens: string[]): Promise<Server> {
   return server
 }
 
-for (const mode of ['agent']) {
+for (const mode of ['agent', 'gateway']) {
   test(`mode ${mode} shows neither secret nor token`, async t => {
     const bench = new Bench()
     const tokens: string[] = []

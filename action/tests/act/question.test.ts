@@ -17,6 +17,14 @@ import os, PureCloudPlatformClientV2 as genesys, daypass.genesys
 daypass.genesys.configure(genesys, host=os.environ["API"])
 print(f"{genesys.UsersApi().get_users().total} users")
 `,
+  // Not a word of daypass, but for where the API is.
+  gateway: `
+import os, PureCloudPlatformClientV2 as genesys
+genesys.configuration.host = os.environ["DAYPASS_GATEWAY_URL"]
+client = genesys.api_client.ApiClient().get_client_credentials_token(
+    os.environ["GENESYSCLOUD_OAUTHCLIENT_ID"], os.environ["GENESYSCLOUD_OAUTHCLIENT_SECRET"])
+print(f"{genesys.UsersApi(client).get_users().total} users")
+`,
 }
 
 for (const [mode, script] of Object.entries(SCRIPTS)) {

@@ -1,6 +1,7 @@
 //! `daypass agent`: keeps credentials in memory and hands out tokens on a socket. Or lets the agent
 //! that is there already have another profile, or ends it.
 
+mod beside;
 pub(super) mod descriptor;
 mod detach;
 pub(crate) mod place;
@@ -14,8 +15,9 @@ use std::time::Duration;
 
 use clap::Args;
 use daypass::{AgentAddress, Clock, Code, Env, Error, Join, SystemClock};
-use daypass_server::{Agent as Server, AgentSettings, AgentSocket, Bound, Why, notify};
+use daypass_server::{Agent as Server, AgentSettings, AgentSocket, Bound, Counts, Why, notify};
 
+use self::beside::Beside;
 use self::ready::{Form, Ready};
 use super::block_on;
 use crate::cli::{Failure, duration};
@@ -67,6 +69,9 @@ pub(crate) struct Agent {
     /// End after this time, whatever happens; 24h with --detach, unless it says otherwise
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     lifetime: Option<Duration>,
+    /// Be a gateway to the first profile's API too, and tell its address and local credentials
+    #[arg(long, conflicts_with_all = ["stop", "idle_timeout"])]
+    gateway: bool,
     /// Let those who ask revoke tokens
     #[arg(long)]
     allow_revoke: bool,
@@ -108,6 +113,11 @@ fn start(context: &Context, args: &Agent, address: AgentAddress) -> Result<(), E
     loop {
         let failed = match AgentSocket::bind(address.clone())? {
             Bound::Ours(socket) => return serve(context, args, socket),
+            Bound::Taken if args.gateway => {
+                let text = format!("an agent is at {address} already, and is no gateway");
+                return Err(Error::new(Code::Usage, text)
+                    .with_hint("start the one with --gateway first; others join it"));
+            }
             Bound::Taken => match join(context, args, &address) {
                 Ok(ready) => {
                     if args.loosens() && context.loudness > Loudness::Quiet {
@@ -161,16 +171,26 @@ fn serve(context: &Context, args: &Agent, socket: AgentSocket) -> Result<(), Err
         bound: false,
         metrics_port: args.metrics_port,
     };
-    let agent = Server::new(settings, Arc::new(SystemClock), Vec::new());
+    let counts = Counts::default();
+    let parts = if args.gateway { vec![Arc::new(counts.clone()) as _] } else { Vec::new() };
+    let agent = Server::new(settings, Arc::new(SystemClock), parts);
     let named: Vec<_> = match args.profiles.as_slice() {
         [] => vec![None],
         names => names.iter().map(|name| Some(name.as_str())).collect(),
     };
-    for profile in named {
-        agent.hold(context.open_to_stay(profile)?)?;
-    }
-    let ready = Ready::new(socket.address(), std::process::id(), agent.profiles());
+    let opened: Result<Vec<_>, _> =
+        named.into_iter().map(|profile| context.open_to_stay(profile)).collect();
+    let opened = opened?;
     let why = block_on(async {
+        let mut beside = match opened.first() {
+            Some(first) if args.gateway => Beside::start(context, first, counts)?,
+            _ => Beside::NONE,
+        };
+        for one in opened {
+            agent.hold(one)?;
+        }
+        let mut ready = Ready::new(socket.address(), std::process::id(), agent.profiles());
+        ready.gateway = beside.told();
         let (mut first, second) = (Signals::to_stop()?, Signals::to_stop()?);
         // From here on connections are answered: they wait in the socket already.
         ready.tell(context, args)?;
@@ -182,10 +202,13 @@ fn serve(context: &Context, args: &Agent, socket: AgentSocket) -> Result<(), Err
             first.next().await;
             notify(&context.env, "STOPPING=1");
         };
-        tokio::select! {
+        let why = tokio::select! {
             why = agent.serve(socket, stop) => why,
             () = twice(second) => Ok(Why::Told),
-        }
+            error = beside.ended() => Err(error),
+        };
+        beside.end().await;
+        why
     })?;
     if context.loudness > Loudness::Quiet {
         match why {

@@ -58,7 +58,7 @@ pub(crate) struct Gateway {
 }
 
 /// How a gateway treats requests.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Manners {
     /// A port of its own for a tool that cannot log in: it wants no credential, only a process of
     /// the same user

@@ -370,3 +370,29 @@ fn a_place_that_cannot_be_is_told_before_anything_is_done() {
     cli.run(&["agent", "--detach", "nowhere"]).fails(2);
     assert!(!cli.path("run/daypass/agent.sock").exists());
 }
+
+#[test]
+fn an_agent_can_be_a_gateway_too_and_both_end_together() {
+    let mut cli = Cli::genesys();
+    let agent = Background::of(&cli.run(&["agent", "--detach", "--json", "--gateway"]));
+    cli.set("DAYPASS_AGENT", format!("unix:{}", agent.socket.display()));
+    // The second start finds no gateway that it could tell of.
+    insta::assert_snapshot!(cli.run(&["agent", "--detach", "--gateway"]).fails(2), @r"
+    error[usage]: an agent is at unix:[ROOT]/run/daypass/agent.sock already, and is no gateway
+      hint: start the one with --gateway first; others join it
+    ");
+    cli.run(&["agent", "--stop", "-q"]).quiet();
+    wait_until("it ends", || !lives(agent.pid));
+    cli.unset("DAYPASS_AGENT");
+    // What it prints for a shell is all that a program needs: the address and a local credential.
+    let ran = cli.sh("set -e
+         eval \"$(daypass agent --detach --gateway -q)\"
+         test \"$GC_CLIENT_SECRET\" != gc-secret-9f8e7d
+         curl -sf -H \"Authorization: Bearer $GENESYSCLOUD_ACCESS_TOKEN\" $DAYPASS_GATEWAY_URL/api/v2/users
+         daypass token | wc -l
+         daypass agent --stop -q
+         ! curl -s $DAYPASS_GATEWAY_URL/api/v2/users");
+    let out = ran.ok().stdout;
+    assert!(out.contains("\"total\"") && out.trim_end().ends_with('1'), "{out}");
+    assert_eq!(cli.asked(), 1);
+}

@@ -69,8 +69,10 @@ fn command(context: &Context, args: &Agent) -> Command {
             command.args([flag, &value]);
         }
     }
-    if args.allow_revoke {
-        command.arg("--allow-revoke");
+    for (flag, is_set) in [("--allow-revoke", args.allow_revoke), ("--gateway", args.gateway)] {
+        if is_set {
+            command.arg(flag);
+        }
     }
     command.arg("--").args(&args.profiles);
     command

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use daypass::{AgentAddress, Code, Error, printable};
 use serde::{Deserialize, Serialize};
 
+use super::beside::Told;
 use super::{Agent, descriptor};
 use crate::context::{Context, Loudness};
 use crate::emit::{Destination, destination, to_github, to_stdout};
@@ -33,6 +34,9 @@ pub(super) struct Ready {
     pub(super) profiles: Vec<String>,
     /// Whether it was there already.
     pub(super) joined: bool,
+    /// The gateway, with `--gateway`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) gateway: Option<Told>,
 }
 
 impl Ready {
@@ -40,7 +44,7 @@ impl Ready {
         // `place` sees to it that they are text.
         let socket = address.path().to_string_lossy().into_owned();
         let address = address.to_variable().to_string_lossy().into_owned();
-        Self { address, socket, pid, profiles, joined: false }
+        Self { address, socket, pid, profiles, joined: false, gateway: None }
     }
 
     /// Tells it to whoever waits for this process.
@@ -72,16 +76,27 @@ impl Ready {
             Form::Json => to_stdout(self.json().as_bytes()),
             Form::Shell => {
                 let quoted = self.address.replace('\'', "'\\''");
-                let line = format!("export {}='{quoted}'\n", AgentAddress::VARIABLE);
-                to_stdout(line.as_bytes())
+                let mut lines = format!("export {}='{quoted}'\n", AgentAddress::VARIABLE);
+                for (name, value) in self.gateway_env() {
+                    // Addresses and credentials of our own making: there is no quote in them.
+                    lines.push_str(&format!("export {name}='{value}'\n"));
+                }
+                to_stdout(lines.as_bytes())
             }
             Form::Github => match destination(context, Format::GithubEnv, None)? {
                 Destination::Github(path) => {
-                    to_github(&path, &[(AgentAddress::VARIABLE, &self.address)])
+                    let mut entries = vec![(AgentAddress::VARIABLE, self.address.as_str())];
+                    entries.extend(self.gateway_env());
+                    to_github(&path, &entries)
                 }
                 _ => Ok(()),
             },
         }
+    }
+
+    fn gateway_env(&self) -> impl Iterator<Item = (&str, &str)> {
+        let env = self.gateway.iter().flat_map(|told| &told.env);
+        env.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Whether it could be told, before there is something to tell.
