@@ -79,7 +79,7 @@ fn signals_go_on_to_the_command() {
 #[test]
 fn a_command_whose_agent_is_killed_is_ended() {
     let cli = Cli::new();
-    let text = "echo $$ > pid; exec sleep 60";
+    let text = "echo $$ > pid; exec sleep 600";
     let mut child = cli.daypass(&["exec", "--agent", "--", "sh", "-c", text]).spawn().unwrap();
     let pid = || fs::read_to_string(cli.work().join("pid")).ok()?.trim().parse::<u32>().ok();
     wait_until("it is up", || pid().is_some());

@@ -1,18 +1,20 @@
 //! An agent among other users of the machine, and what the kernel shows of it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use daypass_sandbox::{Endpoint, Fault};
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::attackers::{NOBODY, require_root};
 use crate::kernel::{signal, wait_until};
-use crate::world::{BINARY, World, said, token_of};
+use crate::world::{BINARY, World, count, said, token_of};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// A user that is neither root nor the one for unknown users.
@@ -157,4 +159,21 @@ fn an_agent_that_was_stopped_is_told_from_one_that_is_slow() {
     );
     signal(agent.pid, Signal::TERM);
     wait_until("it has ended", || !agent.socket.exists());
+}
+
+#[test]
+fn a_crowd_at_an_agent_s_door_gets_one_token_for_one_request() {
+    require_root();
+    let world = World::new(&["ci"], HOUR);
+    let agent = Agent::start(&world, Path::new(BINARY), 0);
+    world.sandbox.stand(Endpoint::Token, Fault::Delay(Duration::from_millis(150)));
+    let start = |_| {
+        let mut command = Command::new(BINARY);
+        command.arg("token").env_clear().env("DAYPASS_AGENT", agent.address());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let crowd: Vec<_> = (0..count(1000, 60)).map(start).collect();
+    let ended = crowd.into_iter().map(|child| child.wait_with_output().unwrap());
+    let tokens: BTreeSet<_> = ended.map(|output| token_of(&output)).collect();
+    assert_eq!((tokens.len(), world.sandbox.token_requests()), (1, 1));
 }
