@@ -3,13 +3,21 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 
-use daypass::Env;
+use daypass::{Env, Preset};
 use pyo3::prelude::*;
 
 /// The process's environment now. Python changes it with the GIL held only, which is held here.
 #[expect(clippy::disallowed_methods, reason = "the one place where the environment is captured")]
 pub(crate) fn captured() -> Env {
     Env::from_os(std::env::vars_os())
+}
+
+/// The API of the Genesys Cloud region that the environment names: under an agent, that is all that
+/// is left of the profile here.
+pub(crate) fn genesys_api(env: &Env) -> Option<String> {
+    let genesys = Preset::named("genesys-cloud")?;
+    let typed = genesys.variables("region").find_map(|name| env.var(name))?;
+    Some(format!("https://api.{}", genesys.region(typed)?.domain))
 }
 
 /// A number that changes when the environment or the working directory does.

@@ -70,7 +70,7 @@ impl Recipe {
             Err(_) => Facts {
                 name: self.profile.clone().unwrap_or_else(|| "default".to_owned()),
                 place: "an agent".to_owned(),
-                api_url: None,
+                api_url: environment::genesys_api(&self.env),
                 hosts: Vec::new(),
                 min_ttl: MinTtl::TOKEN,
             },

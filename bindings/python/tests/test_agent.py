@@ -38,6 +38,12 @@ def test_the_agent_is_asked_and_the_secret_is_not_there(world: World) -> None:
     assert world.sandbox.token_requests == 2
 
 
+def test_the_region_still_says_where_the_api_is() -> None:
+    env = {"DAYPASS_AGENT": "unix:/nowhere.sock", "GC_REGION": "eu_west_1"}
+    assert daypass.TokenSource(env=env).api_url == "https://api.mypurecloud.ie"
+    assert daypass.TokenSource(env={"DAYPASS_AGENT": "unix:/nowhere.sock"}).api_url is None
+
+
 def test_an_agent_that_is_not_there_is_an_error_and_never_passed_by(world: World) -> None:
     with pytest.raises(daypass.Unavailable) as caught:
         world.source(DAYPASS_AGENT=f"unix:{world.folder}/nothing.sock").token()

@@ -17,9 +17,12 @@ from ._bearer import Bearer, Destinations, bearer, is_refusal, source_of, succes
 from ._errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._gateway import Gateway
     from ._source import AnySource
 
-__all__ = ["configure"]
+__all__ = ["configure", "gateway"]
 
 _making = threading.Lock()
 
@@ -54,6 +57,17 @@ def configure(sdk: Any, source: AnySource | str | None = None, *, host: str | No
     inner = sdk.get_http_client()
     sdk.set_http_client(_client(getattr(inner, "wrapped", inner), found, address))
     return sdk
+
+
+def gateway(profile: str | None = None, *, env: Mapping[str, str] | None = None) -> Gateway:
+    """Returns a gateway for everything that is not the SDK: a context manager with `.url` and `.env`.
+
+    A program that is started with `.env` finds a reverse proxy that puts a valid token on each of its requests and
+    survives a 401, and local credentials in place of the real ones. It ends with the block, and with this process.
+    """
+    from ._gateway import Gateway
+
+    return Gateway(profile, env=env)
 
 
 def _configure_module(sdk: Any, source: AnySource, address: str) -> Any:
