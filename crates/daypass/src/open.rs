@@ -180,13 +180,18 @@ impl Opening<'_> {
         if !missing || !crate::store::has_family(&path, family) {
             return error;
         }
-        Error::new(
-            Code::StoreNoKey,
-            format!(
-                "a token is cached for \"{}\", but this process has no client secret to open it",
-                profile.name
+        let what = format!(
+            "a token is cached for \"{}\", but this process has no client secret to open it",
+            profile.name
+        );
+        let hint = match (error.code(), error.hint()) {
+            // Why it may be empty helps more.
+            (Code::ConfigSecretEmpty, Some(hint)) => hint.to_owned(),
+            _ => format!(
+                "give it the secret{}, or run the steps under daypass exec --agent",
+                profile.secret_variable().map(|name| format!(" ({name})")).unwrap_or_default()
             ),
-        )
-        .with_hint(error.hint().unwrap_or("give it the secret").to_owned())
+        };
+        Error::new(Code::StoreNoKey, what).with_hint(hint)
     }
 }

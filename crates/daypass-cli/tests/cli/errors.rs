@@ -113,7 +113,7 @@ fn a_cached_token_without_its_secret_stays_closed() {
     cli.unset("GC_CLIENT_SECRET");
     insta::assert_snapshot!(cli.run(&["token"]).fails(5), @r#"
     error[store.no_key]: a token is cached for "genesys", but this process has no client secret to open it
-      hint: set GC_CLIENT_SECRET; a GitHub workflow maps it from its secrets under env:
+      hint: give it the secret (GC_CLIENT_SECRET), or run the steps under daypass exec --agent
     "#);
     cli.set("GC_CLIENT_SECRET", "");
     insta::assert_snapshot!(cli.run(&["token"]).fails(5), @r#"

@@ -11,6 +11,11 @@ use crate::{Code, Env, Error, printable};
 const EMPTY_HINT: &str = "pull requests from forks get no secrets; else check its name under env:";
 
 impl Profile {
+    /// Returns the variable that holds the secret, as messages name it.
+    pub(crate) fn secret_variable(&self) -> Option<&str> {
+        self.client_secret.variable().map(shown)
+    }
+
     /// Returns the client identifier. `read` is called for a file or a command only.
     ///
     /// # Errors
