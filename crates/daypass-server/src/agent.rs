@@ -55,6 +55,9 @@ pub trait Part: Send + Sync {
     /// Returns what the status says of it.
     fn status(&self) -> serde_json::Value;
 
+    /// Returns how often it was used: while that grows, the agent is not idle.
+    fn used(&self) -> u64;
+
     /// Adds its metrics.
     fn register(&self, registry: &mut Registry);
 }
@@ -110,11 +113,6 @@ impl Agent {
     /// Returns the names of the profiles, the first first.
     pub fn profiles(&self) -> Vec<String> {
         self.inner.profiles.names()
-    }
-
-    /// Puts off the end for idleness: somebody used a part.
-    pub fn touch(&self) {
-        self.inner.life.touch(&*self.inner.clock);
     }
 
     /// Answers on the socket until somebody says stop, or until its time is over; then no more

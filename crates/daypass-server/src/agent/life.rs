@@ -45,7 +45,7 @@ impl Life {
         Self { idle_timeout, lifetime, started, used, busy: AtomicUsize::new(0) }
     }
 
-    pub(super) fn touch(&self, clock: &dyn Clock) {
+    fn touch(&self, clock: &dyn Clock) {
         self.used.fetch_max(clock.ticks().as_nanos(), Ordering::Relaxed);
     }
 
@@ -67,8 +67,15 @@ impl Life {
     }
 
     /// Returns when it is over.
-    pub(super) async fn over(&self, clock: &dyn Clock) -> Over {
+    /// `used` counts what is done besides: a part was in use when it has grown.
+    pub(super) async fn over(&self, clock: &dyn Clock, used: impl Fn() -> u64) -> Over {
+        let mut seen = used();
         loop {
+            let now = used();
+            if now != seen {
+                seen = now;
+                self.touch(clock);
+            }
             let Left { idle, lifetime } = self.left(clock);
             if lifetime.is_some_and(|left| left.is_zero()) {
                 return Over::Lifetime;

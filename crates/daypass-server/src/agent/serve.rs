@@ -75,7 +75,8 @@ pub(super) async fn serve(
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     let router = api::router(agent);
     let mut stop = pin!(stop);
-    let mut over = pin!(inner.life.over(&*inner.clock));
+    let mut over =
+        pin!(inner.life.over(&*inner.clock, || inner.parts.iter().map(|part| part.used()).sum()));
     let why = loop {
         let accepted = async {
             let permit = Arc::clone(&permits).acquire_owned().await.map_err(io::Error::other)?;

@@ -571,13 +571,19 @@ async fn an_agent_that_is_asked_is_not_idle_and_none_outlives_its_lifetime() {
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        over = life.over(&*clock) => assert_eq!(over, life::Over::Idle),
+        over = life.over(&*clock, || 0) => assert_eq!(over, life::Over::Idle),
         () = asking => {}
     }
     assert_eq!(began.elapsed(), s(10 * 120 + 60));
+    // A part that is used by the second, for ten minutes.
+    let life = Life::new(&*clock, Some(s(60)), None);
+    let began = tokio::time::Instant::now();
+    let used = || began.elapsed().as_secs().min(600);
+    assert_eq!(life.over(&*clock, used).await, life::Over::Idle);
+    assert!(began.elapsed() >= s(660) && began.elapsed() <= s(720), "{:?}", began.elapsed());
     let life = Life::new(&*clock, Some(s(60)), Some(s(100)));
     let _busy = life.busy(&clock);
-    assert_eq!(life.over(&*clock).await, life::Over::Lifetime);
+    assert_eq!(life.over(&*clock, || 0).await, life::Over::Lifetime);
 }
 
 /// A clock that follows tokio's.

@@ -128,6 +128,11 @@ impl Part for Counts {
         serde_json::to_value(self.now()).unwrap_or_default()
     }
 
+    fn used(&self) -> u64 {
+        let now = self.now();
+        now.requests.wrapping_add(now.logins)
+    }
+
     fn register(&self, registry: &mut Registry) {
         let all = &*self.0;
         let gateway = registry.sub_registry_with_prefix("gateway");
