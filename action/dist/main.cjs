@@ -566,6 +566,7 @@ function within(root, path) {
 // src/masks.ts
 var SHORTEST = 4;
 var SHORTEST_ENCODED = 8;
+var WIDTHS = [76, 64];
 function forms(secret) {
   const form = formEncoded(secret);
   const json2 = JSON.stringify(secret).slice(1, -1);
@@ -581,6 +582,7 @@ function forms(secret) {
     encoded.push(Buffer.from(text).toString("base64"));
     for (let before = 0; before < 3; before += 1) encoded.push(...embedded(text, before));
   }
+  for (const width of WIDTHS) encoded.push(...bytes.toString("base64").match(new RegExp(`.{${width}}`, "g")) ?? []);
   const long = (shortest) => (text) => text.length >= shortest;
   return [.../* @__PURE__ */ new Set([...texts.filter(long(SHORTEST)), ...encoded.filter(long(SHORTEST_ENCODED))])];
 }

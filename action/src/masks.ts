@@ -4,6 +4,9 @@
 const SHORTEST = 4
 const SHORTEST_ENCODED = 8
 
+/** Where base64 is wrapped: MIME (and `base64` of coreutils), PEM. */
+const WIDTHS = [76, 64]
+
 /** The secret as it is, URL-encoded, in JSON, in hexadecimal digits, in base64 alone or inside something longer. */
 export function forms(secret: string): string[] {
   const form = formEncoded(secret)
@@ -21,6 +24,8 @@ export function forms(secret: string): string[] {
     encoded.push(Buffer.from(text).toString('base64'))
     for (let before = 0; before < 3; before += 1) encoded.push(...embedded(text, before))
   }
+  // Programs wrap base64, and logs are masked line by line.
+  for (const width of WIDTHS) encoded.push(...(bytes.toString('base64').match(new RegExp(`.{${width}}`, 'g')) ?? []))
   const long = (shortest: number) => (text: string) => text.length >= shortest
   return [...new Set([...texts.filter(long(SHORTEST)), ...encoded.filter(long(SHORTEST_ENCODED))])]
 }

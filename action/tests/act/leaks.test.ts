@@ -84,7 +84,7 @@ for (const mode of ['agent', 'gateway']) {
 
 test('the Action hides every form that the command hides', async t => {
   // All signs that a token can have: no quotes, no dollar, no space.
-  const token = 't~/+.-_aA9!#%&()*,:;<=>?@[]^{|}=='
+  const token = `t~/+.-_aA9!#%&()*,:;<=>?@[]^{|}==${'0123456789abcdef'.repeat(8)}`
   const server = createServer((request, answer) => {
     request.resume()
     answer.setHeader('content-type', 'application/json')
@@ -102,5 +102,6 @@ test('the Action hides every form that the command hides', async t => {
   assert.ok(masked.length > 5, told)
   const ours = forms(token)
   // What is hidden inside something longer may be longer here: whatever shows the one shows the other.
-  assert.deepEqual(masked.filter(form => !ours.some(own => own.includes(form))), [])
+  const hides = (own: string, form: string) => own === form || (own.includes(form) && own.length - form.length < 5)
+  assert.deepEqual(masked.filter(form => !ours.some(own => hides(own, form))), [])
 })
