@@ -1,7 +1,6 @@
 //! The text of a secret after it was read: cannot be printed, is zeroed when it goes. Reading it
 //! is not done here.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -53,23 +52,6 @@ impl SecretText {
     pub fn is_empty(&self) -> bool {
         self.expose().is_empty()
     }
-
-    /// Whether the secret is so short or so uniform that somebody who can read a shared store
-    /// might find it by trying: under 16 characters, under 8 different ones, only digits and
-    /// under 24 of them, or a short pattern repeated. Records are sealed with what is derived
-    /// from it.
-    pub fn is_weak(&self) -> bool {
-        let text = self.expose().as_bytes();
-        let different = text.iter().collect::<BTreeSet<_>>().len();
-        let digits = text.iter().all(u8::is_ascii_digit) && text.len() < 24;
-        text.len() < 16 || different < 8 || digits || repeats(text)
-    }
-}
-
-/// Whether the text is one pattern of at most a third of its length, over and over.
-fn repeats(text: &[u8]) -> bool {
-    (1..=text.len() / 3)
-        .any(|period| text.iter().skip(period).zip(text).all(|(later, earlier)| later == earlier))
 }
 
 impl PartialEq for SecretText {
@@ -110,26 +92,5 @@ mod tests {
     #[test]
     fn debug_shows_nothing_of_it() {
         assert_eq!(format!("{:?}", SecretText::new("sentinel")), "SecretText");
-    }
-
-    #[test]
-    fn short_and_uniform_secrets_are_weak() {
-        for (text, weak) in [
-            ("", true),
-            ("hunter2", true),
-            ("abcdefghijklmno", true),
-            ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true),
-            ("abcabcabcabcabcabcabcabcabc", true),
-            ("abcdefghabcdefghabcdefghabcdefgh", true),
-            ("1234567890123456", true),
-            ("98127364509182736451", true),
-            ("981273645091827364519203847561", false),
-            ("k3T9zQw1LmXv8RbN", false),
-            ("0f1e2d3c4b5a69788796a5b4c3d2e1f0", false),
-            ("7d9f0c1a-5b3e-4c2d-9a8b-6e4f2d1c0b3a", false),
-            ("wzCJcxqpV2R9pSh0mY3nT8uLd7aKb4eFg6iHjO1Q5sU", false),
-        ] {
-            assert_eq!(SecretText::new(text).is_weak(), weak, "{text}");
-        }
     }
 }

@@ -139,6 +139,7 @@ fn failed(error: StoreError) -> Error {
 /// How many bits a text is worth at most, judged by its length and variety. Characters that only
 /// repeat or count on from the one before are worth nothing.
 fn worth(text: &str) -> f64 {
+    let text = pattern(text);
     let mut before = None;
     let telling = text.bytes().filter(|byte| {
         let near = before.replace(*byte).is_some_and(|last: u8| last.abs_diff(*byte) <= 1);
@@ -151,6 +152,15 @@ fn worth(text: &str) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a text is not that long")]
     let (count, variety) = (count as f64, distinct.len().max(1) as f64);
     count * variety.log2()
+}
+
+/// The pattern that a text repeats three times or more, else all of it.
+fn pattern(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let repeats = |period: &usize| bytes.iter().skip(*period).zip(bytes).all(|(a, b)| a == b);
+    let period = (1..=bytes.len() / 3).find(repeats).unwrap_or(bytes.len());
+    // A period within a character leaves all of it.
+    text.get(..period).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -248,7 +258,9 @@ mod tests {
         ] {
             assert!(worth(strong) >= ENOUGH, "{strong} {}", worth(strong));
         }
+        let again = "k7Qz".repeat(12);
         for weak in [
+            again.as_str(),
             "",
             "a",
             "hunter2",
