@@ -62,6 +62,16 @@ impl Context {
         Ok(opened)
     }
 
+    /// How to open a profile once more, in a process that stays.
+    pub(crate) fn reopen(&self, profile: Option<&str>) -> daypass_server::Reopen {
+        let context = Self { env: self.env.clone(), ..self.like() };
+        let profile = profile.map(str::to_owned);
+        std::sync::Arc::new(move || {
+            let opening = context.opening(profile.as_deref());
+            Opening { style: Style::LongLived, ..opening }.open()
+        })
+    }
+
     /// Tells warnings, unless nothing is to be said.
     pub(crate) fn warn(&self, warnings: &[String]) {
         if self.loudness > Loudness::Quiet {

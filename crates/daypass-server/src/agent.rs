@@ -6,6 +6,7 @@
 //! lives (`life`).
 
 mod api;
+mod held;
 mod life;
 mod notify;
 mod profiles;
@@ -24,6 +25,7 @@ use daypass::{AgentAddress, Clock, Error, Opened, Timestamp};
 use prometheus_client::registry::Registry;
 use tokio::sync::Notify;
 
+pub use self::held::Reopen;
 pub use self::notify::notify;
 pub use self::serve::Why;
 pub use self::socket::{AgentSocket, Bound};
@@ -101,13 +103,14 @@ impl Agent {
     }
 
     /// Takes a profile in. The first is the one that is meant where none is named. Returns its
-    /// name. One that is there already is fine if it means the same.
+    /// name. One that is there already is fine if it means the same. Where the issuer refuses the
+    /// client, `reopen` reads its secret again, from where it was.
     ///
     /// # Errors
     ///
     /// `config.ambiguous`: the agent has another profile of that name.
-    pub fn hold(&self, opened: Opened) -> Result<String, Error> {
-        self.inner.profiles.hold(opened)
+    pub fn hold(&self, opened: Opened, reopen: Option<Reopen>) -> Result<String, Error> {
+        self.inner.profiles.hold(opened, reopen)
     }
 
     /// Returns the names of the profiles, the first first.

@@ -8,7 +8,7 @@ mod gateway;
 mod metrics;
 mod status;
 
-pub use agent::{Agent, AgentSettings, AgentSocket, Bound, Part, Why, notify};
+pub use agent::{Agent, AgentSettings, AgentSocket, Bound, Part, Reopen, Why, notify};
 pub use gateway::{
     Counts, CountsNow, Gateway, GatewaySettings, LOCAL_PREFIX, LocalCredentials, ReplayLimits,
     Upstream,

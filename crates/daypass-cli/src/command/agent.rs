@@ -179,15 +179,15 @@ fn serve(context: &Context, args: &Agent, socket: AgentSocket) -> Result<(), Err
         names => names.iter().map(|name| Some(name.as_str())).collect(),
     };
     let opened: Result<Vec<_>, _> =
-        named.into_iter().map(|profile| context.open_to_stay(profile)).collect();
+        named.iter().map(|profile| context.open_to_stay(*profile)).collect();
     let opened = opened?;
     let why = block_on(async {
         let mut beside = match opened.first() {
             Some(first) if args.gateway => Beside::start(context, first, counts)?,
             _ => Beside::NONE,
         };
-        for one in opened {
-            agent.hold(one)?;
+        for (one, profile) in opened.into_iter().zip(named) {
+            agent.hold(one, Some(context.reopen(profile)))?;
         }
         let mut ready = Ready::new(socket.address(), std::process::id(), agent.profiles());
         ready.gateway = beside.told();

@@ -166,7 +166,7 @@ pub(crate) fn run(context: &Context, args: &Gateway) -> Result<ExitCode, Error> 
             Running::start(context, &opened, &args.manners, args.port, counts.clone())?;
         let agent = Agent::new(settings, Arc::new(SystemClock), vec![Arc::new(counts) as _]);
         let exports = exports(context, &opened, &running);
-        agent.hold(opened)?;
+        agent.hold(opened, None)?;
         let socket = place::fresh(&context.env)?;
         let address = socket.address().to_variable().to_string_lossy().into_owned();
         let (mut first, mut second) = (Signals::to_stop()?, Signals::to_stop()?);

@@ -13,14 +13,13 @@ use axum::http::{Response, StatusCode};
 use axum::middleware::{self, Next};
 use axum::routing::{get, post};
 use daypass::{
-    AccessToken, Code, Env, Error, Join, Joined, Opening, Revoked, Source, Style, printable,
+    AccessToken, Code, Env, Error, Join, Joined, Opened, Opening, Revoked, Source, Style, printable,
 };
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
-use zeroize::Zeroizing;
 
 use super::Agent;
-use super::profiles::Held;
+use super::held::Held;
 use super::query::Query;
 use super::reply::{empty, json_answer, problem, respond, token_json, token_text, wants_text};
 use crate::status::Row;
@@ -86,13 +85,13 @@ async fn token(State(agent): State<Agent>, request: Request) -> Response<Body> {
         Err(error) => return told(&agent, None, Err(error)),
     };
     let (want, since) = query.want(held.profile.min_ttl, agent.inner.clock.now());
-    let granted = match held.source.token_since(want, since).await {
+    let granted = match held.token(want, since).await {
         Ok(granted) => granted,
         Err(error) => return told(&agent, Some(&held), Err(error)),
     };
     if matches!(granted.source, Source::Memory | Source::Waited) {
         // All others were counted where they came from.
-        held.source.count(Source::Agent);
+        held.source().count(Source::Agent);
     }
     agent.inner.metrics.served(&held.profile.name, &granted);
     let now = agent.inner.clock.now();
@@ -129,9 +128,9 @@ async fn revoke(State(agent): State<Agent>, request: Request) -> Response<Body> 
             return Err(Error::new(Code::AgentRefused, "this agent revokes no token")
                 .with_hint("start it with daypass agent --allow-revoke, or revoke without it"));
         }
-        let revoked = held.source.revoke(REVOKING).await?;
+        let revoked = held.source().revoke(REVOKING).await?;
         let profile = held.profile.name.clone();
-        let host = held.source.issuer_host().to_owned();
+        let host = held.source().issuer_host().to_owned();
         Ok(json_answer(StatusCode::OK, &Revoked { profile, revoked, host }))
     };
     told(&agent, None, answered.await)
@@ -140,13 +139,13 @@ async fn revoke(State(agent): State<Agent>, request: Request) -> Response<Body> 
 async fn join(State(agent): State<Agent>, request: Request) -> Response<Body> {
     let answered = async {
         Query::parse(request.uri().query(), &[])?;
-        let body = Zeroizing::new(body(request, MAX_JOIN).await?.to_vec());
+        let body = body(request, MAX_JOIN).await?;
         let join: Join = serde_json::from_slice(&body).map_err(|_| {
             Error::new(Code::Usage, "the body is no JSON object with profile and environment")
                 .with_hint("docs/agent.md says what joins; daypass agent PROFILE sends it")
         })?;
         let opening = agent.clone();
-        let opened = tokio::task::spawn_blocking(move || open(&opening, &join)).await;
+        let opened = tokio::task::spawn_blocking(move || open(&opening, join)).await;
         let joined = opened.map_err(|error| {
             Error::new(Code::Internal, format!("opening failed: {}", printable(&error.to_string())))
         })??;
@@ -157,19 +156,25 @@ async fn join(State(agent): State<Agent>, request: Request) -> Response<Body> {
 }
 
 /// Opens a profile exactly as the sender would.
-fn open(agent: &Agent, join: &Join) -> Result<Joined, Error> {
+fn open(agent: &Agent, join: Join) -> Result<Joined, Error> {
+    let join = Arc::new(join);
+    let opened = opened_by(&join)?;
+    let warnings = opened.warnings.clone();
+    let reopen = Arc::new(move || opened_by(&join));
+    let profile = agent.hold(opened, Some(reopen))?;
+    Ok(Joined { profile, profiles: agent.profiles(), pid: std::process::id(), warnings })
+}
+
+fn opened_by(join: &Join) -> Result<Opened, Error> {
     let env = Env::from_pairs(join.env.iter().map(|(name, value)| (name, value)));
-    let opening = Opening {
+    Opening {
         env: &env,
         directory: join.directory.as_deref().map(Path::new),
         config: join.config.as_deref().map(Path::new),
         profile: join.profile.as_deref(),
         style: Style::LongLived,
-    };
-    let opened = opening.open()?;
-    let warnings = opened.warnings.clone();
-    let profile = agent.hold(opened)?;
-    Ok(Joined { profile, profiles: agent.profiles(), pid: std::process::id(), warnings })
+    }
+    .open()
 }
 
 async fn status(State(agent): State<Agent>, request: Request) -> Response<Body> {
@@ -180,7 +185,7 @@ async fn status(State(agent): State<Agent>, request: Request) -> Response<Body> 
     let now = inner.clock.now();
     let mut rows = Vec::new();
     for held in inner.profiles.all() {
-        let record = held.source.record().await;
+        let record = held.source().record().await;
         rows.push(Row::of(&held.profile, &held.client_id, &held.store, record, now));
     }
     let left = inner.life.left(&*inner.clock);

@@ -1,80 +1,24 @@
 //! The profiles of an agent: opened once, never changed, never taken away.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use daypass::{
-    AccessToken, Cached, Code, Error, Fingerprint, Granted, MinTtl, Opened, Profile, StorePlace,
-    Timestamp, TokenSource, printable, short_client_id,
-};
+use daypass::{Code, Error, Opened, printable};
+
+use super::held::{Held, Reopen};
 
 /// How many profiles an agent has at most: whoever joins more than that does so by mistake.
 const MOST: usize = 256;
-
-/// A profile that the agent has.
-pub(super) struct Held {
-    pub(super) source: Cached,
-    pub(super) profile: Profile,
-    pub(super) client_id: String,
-    pub(super) store: StorePlace,
-    /// The token that an API refused last.
-    refused: Mutex<Option<Fingerprint>>,
-}
-
-impl Held {
-    /// The client identifier as messages show it.
-    pub(super) fn client(&self) -> String {
-        short_client_id(&self.client_id)
-    }
-
-    /// Tells that an API refused a token.
-    pub(super) async fn reject(&self, token: &AccessToken) -> Result<(), Error> {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.fingerprint());
-        self.source.reject(token).await
-    }
-
-    /// Returns what whoever gets this token should know: that an API refused it already, or that it
-    /// does not live as long as they would like.
-    pub(super) async fn warning(
-        &self,
-        granted: &Granted,
-        min_ttl: MinTtl,
-        now: Timestamp,
-    ) -> Option<String> {
-        let token = &granted.token;
-        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused == Some(token.fingerprint()) {
-            let record = self.source.record().await.ok().flatten();
-            let mark = record.and_then(|record| record.rejected)?;
-            return (mark.fingerprint == token.fingerprint()).then(|| {
-                format!(
-                    "{} tokens in a row were refused by the API: the credential or its \
-                     permissions are the problem; no new token is fetched for {} s",
-                    mark.times,
-                    now.until(mark.until).as_secs().max(1)
-                )
-            });
-        }
-        let left = token.remaining(now);
-        let short = left < min_ttl.for_lifetime(token.lifetime());
-        // What a moment's work takes of a required time is no news.
-        (short && matches!(min_ttl, MinTtl::Preferred(_))).then(|| {
-            let left = left.as_secs();
-            format!("the cached token lives {left} s more; no other can be had right now")
-        })
-    }
-}
 
 #[derive(Default)]
 pub(super) struct Profiles(RwLock<Vec<Arc<Held>>>);
 
 impl Profiles {
-    /// Takes a profile in. The secret stays within its source.
-    pub(super) fn hold(&self, opened: Opened) -> Result<String, Error> {
-        let Opened { source, profile, client_id, place, .. } = opened;
-        let name = profile.name.clone();
+    /// Takes a profile in.
+    pub(super) fn hold(&self, opened: Opened, reopen: Option<Reopen>) -> Result<String, Error> {
+        let name = opened.profile.name.clone();
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(there) = all.iter().find(|held| held.profile.name == name) {
-            if there.source.key() == source.key() {
+            if there.source().key() == opened.source.key() {
                 return Ok(name);
             }
             let shown = printable(&name);
@@ -90,8 +34,7 @@ impl Profiles {
             return Err(Error::new(Code::Usage, format!("the agent has {MOST} profiles already"))
                 .with_hint("start another one: daypass agent --socket PATH"));
         }
-        let refused = Mutex::new(None);
-        all.push(Arc::new(Held { source, profile, client_id, store: place, refused }));
+        all.push(Arc::new(Held::new(opened, reopen)));
         Ok(name)
     }
 

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use daypass::{Error, Granted, Problem, Timestamp, agent_field as field, printable};
 use serde_json::json;
 
-use super::profiles::Held;
+use super::held::Held;
 
 /// Whether the caller wants the token and nothing else.
 pub(super) fn wants_text(headers: &HeaderMap) -> bool {

@@ -88,7 +88,7 @@ impl World {
         let env = self.env(client);
         let style = Style::LongLived;
         let opening = Opening { env: &env, directory: None, config: None, profile: None, style };
-        self.agent.hold(opening.open().unwrap())
+        self.agent.hold(opening.open().unwrap(), None)
     }
 
     /// Does something that blocks, beside the agent.
@@ -443,6 +443,44 @@ async fn another_profile_joins_and_none_takes_another_s_place() {
     let error = world.client(move |agent| agent.join(&sent)).await.unwrap_err();
     assert_eq!(error.code(), daypass::Code::ConfigUnknownProfile);
     assert!(!format!("{error:?}").contains(SECRET));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_secret_is_taken_up_and_nothing_else_that_changed_in_a_file() {
+    let world = World::new().await;
+    let path = |name: &str| world.folder.path().join(name).to_str().unwrap().to_owned();
+    let configure = |id: &str| {
+        let text = format!(
+            "[profile.filed]\ntoken_url = \"{}/oauth/token\"\nclient_id = \"{id}\"\n\
+             client_secret = {{ file = \"secret\" }}\n",
+            world.server.url()
+        );
+        fs::write(path("filed.toml"), text).unwrap();
+    };
+    configure("ci");
+    fs::write(path("secret"), "the-secret-of-last-year").unwrap();
+    let mut sent = Join {
+        profile: Some("filed".into()),
+        config: Some(path("filed.toml")),
+        directory: None,
+        env: world.pairs("unused"),
+    };
+    sent.env.retain(|(name, _)| name == "DAYPASS_CACHE_DIR");
+    world.client(move |agent| agent.join(&sent)).await.unwrap();
+    let filed = |agent: &AgentAddress| agent.token(&AgentWant { profile: Some("filed"), ..want() });
+    for _ in 0..2 {
+        let error = world.client(filed).await.unwrap_err();
+        assert_eq!(error.code(), daypass::Code::IssuerRejected);
+    }
+    assert_eq!(world.asked(), 1);
+    // Another client, with a secret that would do: the profile is what it was.
+    configure("other");
+    fs::write(path("secret"), SECRET).unwrap();
+    assert!(world.client(filed).await.is_err());
+    assert_eq!(world.asked(), 1);
+    configure("ci");
+    assert_eq!(world.client(filed).await.unwrap().label.client, "ci");
+    assert_eq!(world.asked(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,8 +35,8 @@ pub(super) fn agent(
         Arc::new(SystemClock),
         Vec::new(),
     );
-    for opened in opened {
-        agent.hold(opened).map_err(failed)?;
+    for (opened, want) in opened.into_iter().zip(wanted) {
+        agent.hold(opened, Some(context.reopen(want.profile))).map_err(failed)?;
     }
     block_on_failing(async {
         let socket = place::fresh(&context.env).map_err(failed)?;

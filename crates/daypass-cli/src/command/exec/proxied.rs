@@ -49,7 +49,7 @@ pub(super) fn run(
             Arc::new(SystemClock),
             vec![Arc::new(counts.clone())],
         );
-        agent.hold(opened).map_err(failed)?;
+        agent.hold(opened, None).map_err(failed)?;
         let socket = place::fresh(&context.env).map_err(failed)?;
         environment.retain(|(name, _)| !given.iter().any(|(given, _)| name == given.as_str()));
         environment.extend(given.into_iter().map(|(name, value)| (name.into(), value.into())));

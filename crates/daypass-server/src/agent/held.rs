@@ -1,0 +1,129 @@
+//! A profile that the agent has. Its configuration is what it was when it came; only what its secret's
+//! file or command gives may change, and is read again when the issuer refuses the client.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use daypass::{
+    AccessToken, Cached, Code, Error, Fingerprint, Granted, MinTtl, Opened, Profile, StorePlace,
+    Timestamp, TokenSource, Want, short_client_id,
+};
+
+/// Opens a profile once more, as it was opened first.
+pub type Reopen = Arc<dyn Fn() -> Result<Opened, Error> + Send + Sync>;
+
+/// A profile that the agent has.
+pub(super) struct Held {
+    source: ArcSwap<Cached>,
+    pub(super) profile: Profile,
+    pub(super) client_id: String,
+    pub(super) store: StorePlace,
+    reopen: Option<Reopen>,
+    /// Held by whoever opens it again: the others take what that brings.
+    turn: tokio::sync::Mutex<()>,
+    /// The token that an API refused last.
+    refused: Mutex<Option<Fingerprint>>,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").field("profile", &self.profile).finish_non_exhaustive()
+    }
+}
+
+impl Held {
+    /// Takes what was opened. The secret stays within its source.
+    pub(super) fn new(opened: Opened, reopen: Option<Reopen>) -> Self {
+        let Opened { source, profile, client_id, place, .. } = opened;
+        Self {
+            source: ArcSwap::from_pointee(source),
+            profile,
+            client_id,
+            store: place,
+            reopen,
+            turn: tokio::sync::Mutex::default(),
+            refused: Mutex::default(),
+        }
+    }
+
+    /// The source as it is now.
+    pub(super) fn source(&self) -> Arc<Cached> {
+        self.source.load_full()
+    }
+
+    /// The client identifier as messages show it.
+    pub(super) fn client(&self) -> String {
+        short_client_id(&self.client_id)
+    }
+
+    /// Returns a token as wanted; `since` is for a forced one.
+    pub(super) async fn token(&self, want: Want, since: Timestamp) -> Result<Granted, Error> {
+        let source = self.source();
+        match source.token_since(want, since).await {
+            Err(error) => match self.follower(&source, &error).await {
+                Some(follower) => follower.token_since(want, since).await,
+                None => Err(error),
+            },
+            granted => granted,
+        }
+    }
+
+    /// Returns the source that follows `failed`, if its secret is another one by now.
+    async fn follower(&self, failed: &Arc<Cached>, error: &Error) -> Option<Arc<Cached>> {
+        let reopen = self.reopen.clone().filter(|_| error.code() == Code::IssuerRejected)?;
+        let _turn = self.turn.lock().await;
+        let current = self.source();
+        if !Arc::ptr_eq(&current, failed) {
+            return Some(current);
+        }
+        // It reads files, and may run a command.
+        let opened = tokio::task::spawn_blocking(move || reopen()).await.ok()?.ok()?;
+        // A file that somebody has changed since must not send a secret to another place.
+        let same = opened.profile == self.profile && opened.client_id == self.client_id;
+        if !same || opened.source.key() == failed.key() {
+            return None;
+        }
+        tracing::info!("the secret of \"{}\" has changed", opened.profile.name);
+        let follower = Arc::new(opened.source);
+        self.source.store(Arc::clone(&follower));
+        Some(follower)
+    }
+
+    /// Tells that an API refused a token.
+    pub(super) async fn reject(&self, token: &AccessToken) -> Result<(), Error> {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.fingerprint());
+        self.source().reject(token).await
+    }
+
+    /// Returns what whoever gets this token should know: that an API refused it already, or that it
+    /// does not live as long as they would like.
+    pub(super) async fn warning(
+        &self,
+        granted: &Granted,
+        min_ttl: MinTtl,
+        now: Timestamp,
+    ) -> Option<String> {
+        let token = &granted.token;
+        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused == Some(token.fingerprint()) {
+            let record = self.source().record().await.ok().flatten();
+            let mark = record.and_then(|record| record.rejected)?;
+            return (mark.fingerprint == token.fingerprint()).then(|| {
+                format!(
+                    "{} tokens in a row were refused by the API: the credential or its \
+                     permissions are the problem; no new token is fetched for {} s",
+                    mark.times,
+                    now.until(mark.until).as_secs().max(1)
+                )
+            });
+        }
+        let left = token.remaining(now);
+        let short = left < min_ttl.for_lifetime(token.lifetime());
+        // What a moment's work takes of a required time is no news.
+        (short && matches!(min_ttl, MinTtl::Preferred(_))).then(|| {
+            let left = left.as_secs();
+            format!("the cached token lives {left} s more; no other can be had right now")
+        })
+    }
+}
