@@ -29,9 +29,9 @@ pub(crate) fn environment(
     let mut secrets = Vec::new();
     for opened in profiles {
         names.extend(opened.profile.variables());
-        secrets.push(Secret::new(opened.client_secret.expose()));
+        secrets.push(Secret::new(opened.client_secret.expose().as_bytes()));
     }
-    if let Some(key) = env.var("DAYPASS_CACHE_KEY") {
+    if let Some(key) = env.cache_key() {
         secrets.push(Secret::new(key));
     }
     let kept = env.iter().filter(|(name, value)| {
@@ -55,17 +55,19 @@ fn is_named(name: &OsStr, names: &BTreeSet<&str>) -> bool {
 
 /// A secret to look for.
 struct Secret<'a> {
-    plain: &'a str,
+    plain: &'a [u8],
     /// As forms are encoded, where `+` stands for a space.
-    form: Zeroizing<String>,
+    form: Zeroizing<Vec<u8>>,
     /// Those that no decoder knows, such as hexadecimal digits.
     forms: Vec<Form>,
 }
 
 impl<'a> Secret<'a> {
-    fn new(plain: &'a str) -> Self {
-        let form = Zeroizing::new(plain.replace(' ', "+"));
-        Self { plain, form, forms: mask::forms(plain) }
+    fn new(plain: &'a [u8]) -> Self {
+        let form = plain.iter().map(|byte| if *byte == b' ' { b'+' } else { *byte }).collect();
+        // A cache key may be no text, and then has no form that a text could have.
+        let forms = str::from_utf8(plain).map(mask::forms).unwrap_or_default();
+        Self { plain, form: Zeroizing::new(form), forms }
     }
 }
 
@@ -73,16 +75,16 @@ impl<'a> Secret<'a> {
 fn is_or_holds_one(value: &[u8], secrets: &[Secret<'_>]) -> bool {
     let decoded = daypass::decodings(value);
     secrets.iter().filter(|secret| !secret.plain.is_empty()).any(|secret| {
-        value == secret.plain.as_bytes()
-            || secret.forms.iter().any(|form| contains(value, form))
+        value == secret.plain
+            || secret.forms.iter().any(|form| contains(value, form.as_bytes()))
             || [secret.plain, &secret.form].iter().any(|plain| {
                 plain.len() >= mask::SHORTEST && decoded.iter().any(|text| contains(text, plain))
             })
     })
 }
 
-fn contains(value: &[u8], form: &str) -> bool {
-    value.windows(form.len()).any(|part| part == form.as_bytes())
+fn contains(value: &[u8], form: &[u8]) -> bool {
+    value.windows(form.len()).any(|part| part == form)
 }
 
 fn with_local(mut value: OsString) -> OsString {

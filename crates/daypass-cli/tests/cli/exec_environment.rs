@@ -124,6 +124,14 @@ fn the_cache_key_is_not_inherited_under_another_name() {
     cli.set("DAYPASS_CACHE_KEY", "correct horse battery staple");
     cli.set("COPY", "key=correct horse battery staple");
     assert!(!child(&cli, &[]).contains_key("COPY"));
+    // A key need not be text, and counts as it is.
+    use std::os::unix::ffi::OsStringExt;
+    let token = cli.token();
+    let odd = std::ffi::OsString::from_vec(b"correct horse battery\xff".to_vec());
+    cli.set("DAYPASS_CACHE_KEY", &odd).set("COPY", &odd);
+    assert_ne!(cli.token(), token);
+    let env = child(&cli, &[]);
+    assert!(!env.contains_key("COPY") && !env.contains_key("DAYPASS_CACHE_KEY"));
 }
 
 #[test]

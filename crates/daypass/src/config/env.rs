@@ -50,9 +50,25 @@ impl Env {
         found.map(|(_, value)| value.as_os_str())
     }
 
+    /// Returns the bytes of `DAYPASS_CACHE_KEY`, where there is something in it. They need not be
+    /// text.
+    pub fn cache_key(&self) -> Option<&[u8]> {
+        let key = self.var_os("DAYPASS_CACHE_KEY").map(OsStr::as_encoded_bytes);
+        key.filter(|key| !key.is_empty())
+    }
+
     /// Returns the value of the first of two spellings that is set and not empty.
-    pub(crate) fn either(&self, one: &str, other: &str) -> Option<&str> {
-        [one, other].into_iter().filter_map(|name| self.var(name)).find(|value| !value.is_empty())
+    ///
+    /// # Errors
+    ///
+    /// `config.invalid` if it is not UTF-8: passed by, it would be as if nobody had set it.
+    pub(crate) fn either(&self, one: &str, other: &str) -> Result<Option<&str>, Error> {
+        for name in [one, other] {
+            if let Some(value) = self.text(name)?.filter(|value| !value.is_empty()) {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
     }
 
     /// Returns the value of a variable that is needed.
@@ -104,6 +120,20 @@ mod tests {
         assert_eq!(env.iter().count(), 2);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_cache_key_is_taken_as_it_is_and_an_empty_one_is_none() {
+        use std::os::unix::ffi::OsStringExt;
+        let key = |bytes: &[u8]| {
+            let value = OsString::from_vec(bytes.to_vec());
+            let env = Env::from_pairs([("DAYPASS_CACHE_KEY", value)]);
+            env.cache_key().map(<[u8]>::to_vec)
+        };
+        assert_eq!(key(b"k\xff"), Some(b"k\xff".to_vec()));
+        assert_eq!(key(b""), None);
+        assert_eq!(Env::default().cache_key(), None);
+    }
+
     #[test]
     fn debug_shows_names_only() {
         let env = Env::from_pairs([("SECRET", "sentinel")]);
@@ -118,6 +148,7 @@ mod tests {
         assert_eq!(env.text("EVEN").unwrap(), Some("x"));
         assert_eq!(env.var("ODD"), None);
         assert!(env.var_os("ODD").is_some());
+        assert!(env.either("EVEN", "ODD").is_ok() && env.either("ODD", "EVEN").is_err());
         insta::assert_snapshot!(env.text("ODD").unwrap_err(), @"ODD is not valid UTF-8");
     }
 }

@@ -45,16 +45,18 @@ impl Opening<'_> {
     /// bytes could find the secret by trying.
     pub fn share(&self) -> Result<Share, Error> {
         let prepared = self.prepare()?;
-        let cache_key = self.env.var("DAYPASS_CACHE_KEY").filter(|key| !key.is_empty());
+        let cache_key = self.env.cache_key();
         let secret = prepared.client_secret.expose();
-        if worth(secret) + cache_key.map_or(0.0, worth) < ENOUGH {
+        if worth(secret) + cache_key.map_or(0.0, |key| worth(&String::from_utf8_lossy(key)))
+            < ENOUGH
+        {
             let text = "the client secret is too short or too simple to share what it seals";
             return Err(Error::new(Code::ConfigWeakSecret, text).with_hint(
                 "who reads the shared bytes could find it by trying: set DAYPASS_CACHE_KEY to 32 \
                  random characters everywhere the token is shared, or let the issuer make a secret",
             ));
         }
-        let sealer = Sealer::derive(cache_key.map(str::as_bytes), secret.as_bytes());
+        let sealer = Sealer::derive(cache_key, secret.as_bytes());
         Ok(Share { sealer: sealer.map_err(Error::internal)?, prepared })
     }
 }

@@ -19,16 +19,18 @@ impl Trust {
     pub(super) fn of(env: &Env, profile: &Profile) -> Result<Self, Error> {
         let ca = roots("ca_file", profile.ca_file.as_deref())?;
         let set = |name| env.var_os(name).filter(|value| !value.is_empty());
-        let from_env = || {
-            env.either("HTTPS_PROXY", "https_proxy")
-                .or_else(|| env.either("ALL_PROXY", "all_proxy"))
-                .map(str::to_owned)
+        let proxy = match (&profile.proxy, env.either("HTTPS_PROXY", "https_proxy")) {
+            (Some(proxy), _) => Some(proxy.as_str()),
+            (None, said) => match said? {
+                Some(proxy) => Some(proxy),
+                None => env.either("ALL_PROXY", "all_proxy")?,
+            },
         };
         Ok(Self {
             ca,
             ssl_cert_file: set("SSL_CERT_FILE").map(PathBuf::from),
-            proxy: profile.proxy.clone().or_else(from_env),
-            no_proxy: env.either("NO_PROXY", "no_proxy").map(str::to_owned),
+            proxy: proxy.map(str::to_owned),
+            no_proxy: env.either("NO_PROXY", "no_proxy")?.map(str::to_owned),
         })
     }
 
@@ -79,6 +81,23 @@ fn roots(name: &str, path: Option<&Path>) -> Result<Option<Vec<u8>>, Error> {
 mod tests {
     use super::*;
     use crate::{ConfigFile, FileFacts, Origin, resolve};
+
+    #[cfg(unix)]
+    #[test]
+    fn a_proxy_that_is_no_text_is_an_error_and_not_a_direct_connection() {
+        use std::ffi::OsString;
+        use std::os::unix::ffi::OsStringExt;
+        let odd = || OsString::from_vec(b"http://proxy:1/\xff".to_vec());
+        for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"]
+        {
+            let pairs = [("OAUTH2_TOKEN_URL", "https://h/"), ("OAUTH2_CLIENT_ID", "c")];
+            let pairs = pairs.map(|(name, value)| (name, OsString::from(value)));
+            let env = Env::from_pairs(pairs.into_iter().chain([(name, odd())]));
+            let profile = resolve(&[], &env, None).unwrap();
+            let error = Trust::of(&env, &profile).map(drop).unwrap_err();
+            assert_eq!(error.message(), format!("{name} is not valid UTF-8"));
+        }
+    }
 
     #[test]
     fn ca_file_is_for_the_token_endpoint_and_api_ca_file_for_the_api() {
