@@ -11,7 +11,7 @@ use daypass::{Code, Env, Error, parse_duration};
 use crate::command;
 use crate::context::{Context, Loudness};
 use crate::format::Format;
-use crate::{report, supervise};
+use crate::{report, supervise, usage};
 
 const ABOUT: &str = "One valid OAuth 2.0 token for every step, process and machine";
 
@@ -289,9 +289,11 @@ pub(crate) fn run(args: Vec<OsString>, env: Env) -> ExitCode {
     }
     let verb = args.iter().find(|word| !word.as_encoded_bytes().starts_with(b"-"));
     let runs_a_command = verb.is_some_and(|verb| verb == "exec");
-    let cli = match Cli::try_parse_from(std::iter::once(OsString::from("daypass")).chain(args)) {
+    let program = OsString::from("daypass");
+    let cli = match Cli::try_parse_from(std::iter::once(&program).chain(&args)) {
         Ok(cli) => cli,
         Err(error) => {
+            let error = usage::shown(&args, error);
             let forgot = error.kind() == clap::error::ErrorKind::MissingRequiredArgument;
             if forgot && runs_a_command {
                 let error = Error::new(Code::Usage, "there is no command");

@@ -18,6 +18,7 @@ mod secrets;
 mod signals;
 mod supervise;
 mod through;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

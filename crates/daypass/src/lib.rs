@@ -61,7 +61,7 @@ pub use issuer::{
 pub use open::{
     Imported, OpenStore, Opened, Opening, Prepared, Share, StorePlace, job_folder, trust_file,
 };
-pub use printable::{printable, short_client_id};
+pub use printable::{may_be_secret, printable, short_client_id};
 pub use provider::{Preset, Region, credential_variables};
 pub use request::{CacheKey, CredentialId, Endpoint, GrantType, ScopeSet, TokenRequest};
 pub use source::{Cached, CachedParts, Fresh, Labels, MinTtl, Style, TokenRef, TokenSource, Want};

@@ -43,25 +43,37 @@ pub(crate) fn printable_up_to(text: &str, max: usize) -> String {
 /// Returns what a person typed where a known word was expected, quoted; or how long it is, where it
 /// may be a secret that went into the wrong place.
 pub(crate) fn named(typed: &str) -> String {
-    const LONGEST_ODD_NAME: usize = 11;
-    let length = typed.chars().count();
-    if length <= LONGEST_ODD_NAME || typed.split(['-', '_', '.', ' ', ':', '/']).all(is_word) {
-        format!("\"{}\"", printable(typed))
-    } else {
-        format!("\"...\" ({length} characters, not shown: they may be a secret)")
+    if is_odd(typed, LONGEST_ODD_NAME) {
+        let length = typed.chars().count();
+        return format!("\"...\" ({length} characters, not shown: they may be a secret)");
     }
+    format!("\"{}\"", printable(typed))
+}
+
+/// Whether what a person typed somewhere may be a secret: it is long, and not made of words.
+pub fn may_be_secret(typed: &str) -> bool {
+    const LONGEST_WORD: usize = 15;
+    is_odd(typed, LONGEST_WORD)
+}
+
+/// What is shorter may be any name.
+const LONGEST_ODD_NAME: usize = 11;
+
+fn is_odd(typed: &str, longest_word: usize) -> bool {
+    let mut parts = typed.split(['-', '_', '.', ' ', ':', '/']);
+    let is_word = |part: &str| part.len() <= longest_word && is_word(part);
+    typed.chars().count() > LONGEST_ODD_NAME && !parts.all(is_word)
 }
 
 /// Whether a part of a name is one that people make: `eu`, `West`, `URL`, `oauth2`, `1`; not what
 /// a generator makes, which mixes letters and digits or goes on for long.
 fn is_word(part: &str) -> bool {
-    const LONGEST: usize = 15;
     let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = part.len() - letters.len();
     let small = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase());
     let capital = letters.strip_prefix(|c: char| c.is_ascii_uppercase()).is_some_and(small);
     let capitals = letters.bytes().all(|byte| byte.is_ascii_uppercase());
-    part.len() <= LONGEST && digits <= 4 && (small(letters) || capital || capitals)
+    digits <= 4 && (small(letters) || capital || capitals)
 }
 
 /// Returns a client id for a message: whole, or its first characters when it is long. They are
@@ -114,6 +126,7 @@ mod tests {
             "SuperSecretWord",
             "JBSWY3DPEHPK3PXP",
             "abcdefghijklmnopqrstuvwxyz",
+            "abcdefghijkl",
             "geheim geheim größe",
         ] {
             let shown = named(secret);

@@ -73,3 +73,25 @@ fn loud_and_quiet_exclude_each_other() {
     Cli::new().run(&["token", "-v", "-q"]).fails(2);
     Cli::new().run(&["token", "a", "b"]).fails(2);
 }
+
+#[test]
+fn a_word_that_may_be_a_secret_or_steers_a_log_is_not_repeated() {
+    let cli = Cli::new();
+    let secret = "kX2-uV9_0aBcD3eFgH4i";
+    for args in [
+        &["token", "oauth2", secret][..],
+        &["token", &format!("--{secret}")],
+        &["token", &format!("--format={secret}")],
+        &["token", "--min-ttl", secret],
+        &[secret],
+        &["token", "--x\n::error::pwn"],
+        &["token", "a", "\u{1b}[31m\r\n##[error]pwn"],
+    ] {
+        let ran = cli.run(args);
+        assert_eq!(ran.code, Some(2), "{args:?}");
+        assert!(!ran.stderr.contains(secret) && !ran.stderr.contains('\u{1b}'), "{}", ran.stderr);
+        let is_command = |line: &str| line.starts_with("::") || line.starts_with("##[");
+        assert!(!ran.stderr.lines().any(is_command), "{}", ran.stderr);
+        assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+    }
+}

@@ -6,7 +6,7 @@ use url::Url;
 use super::suggest;
 use crate::address::{self, Unfit, host};
 use crate::printable::named;
-use crate::{Code, Preset, ScopeSet, printable};
+use crate::{Code, Preset, ScopeSet, may_be_secret, printable};
 
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,9 @@ pub(crate) fn host_entry(typed: &str) -> Result<String, Wrong> {
         // What stands before an `@` may be a password.
         let shown = match typed.contains('@') {
             true => "a name with a user".to_owned(),
-            false => format!("\"{}\"", printable(typed)),
+            // A pattern is a common mistake, and no secret.
+            false if !may_be_secret(&typed.replace('*', "")) => format!("\"{}\"", printable(typed)),
+            false => named(typed),
         };
         Wrong::new(format!("{shown} is not a host"))
             .with_hint("write api.example.com, or api.example.com:8443; no scheme, path or *")
