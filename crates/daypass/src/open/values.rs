@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use crate::{Clock, Code, Error, External, SystemClock, Ticks, printable, why};
@@ -31,8 +33,21 @@ pub(super) fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
         Error::new(Code::ConfigUnreadable, format!("{shown} cannot be read: {}", why(&error)))
             .with_hint("does it exist, and may this user read it?")
     };
-    let file = File::open(path).map_err(failed)?;
+    // A pipe by its name would be waited for, however long nobody writes into it.
+    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::CLOEXEC).bits()).unwrap_or_default();
+    let file = File::options().read(true).custom_flags(flags).open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.file_type().is_fifo() && !is_given(path) {
+        return Err(Error::new(Code::ConfigUnreadable, format!("{shown} is a pipe"))
+            .with_hint("name a file, or take what a command prints: { command = [...] }"));
+    }
+    rustix::fs::fcntl_setfl(&file, OFlags::empty()).map_err(|errno| failed(errno.into()))?;
     limited(file).map_err(failed)
+}
+
+/// Whether a path is that of a descriptor that this process was given, such as `<(...)` of a shell.
+fn is_given(path: &Path) -> bool {
+    ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path.starts_with(folder))
+        || path == Path::new("/dev/stdin")
 }
 
 /// Runs a command without a shell and takes what it prints.
@@ -163,5 +178,22 @@ mod tests {
         assert_eq!(error.code(), Code::ConfigUnreadable);
         assert!(read(External::File(Path::new("/dev/zero"))).is_err());
         assert!(read(External::File(Path::new("/"))).is_err());
+    }
+
+    #[test]
+    fn a_pipe_by_its_name_is_not_waited_for_and_one_that_was_given_is_read() {
+        use std::io::Write;
+        use std::os::fd::AsRawFd;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+        let error = read_file(&path).unwrap_err();
+        assert!(error.message().ends_with("/pipe is a pipe"), "{error}");
+        let (given, mut writer) = io::pipe().unwrap();
+        let path = format!("/dev/fd/{}", given.as_raw_fd());
+        let writing = std::thread::spawn(move || writer.write_all(b"s3cret").unwrap());
+        assert_eq!(**read_file(Path::new(&path)).unwrap(), *b"s3cret");
+        writing.join().unwrap();
     }
 }
