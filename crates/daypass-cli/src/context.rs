@@ -50,7 +50,15 @@ impl Context {
 
     /// Opens a profile and tells its warnings.
     pub(crate) fn open(&self, profile: Option<&str>) -> Result<Opened, Error> {
-        let opened = self.opening(profile).open()?;
+        self.told(self.opening(profile).open()?)
+    }
+
+    /// As [`Context::open`], for whoever changes nothing.
+    pub(crate) fn look(&self, profile: Option<&str>) -> Result<Opened, Error> {
+        self.told(self.opening(profile).look()?)
+    }
+
+    fn told(&self, opened: Opened) -> Result<Opened, Error> {
         self.warn(&opened.warnings);
         Ok(opened)
     }

@@ -42,6 +42,7 @@ mod value;
 mod variables;
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 pub use duration::{InvalidDuration, parse_duration};
 pub use env::Env;
@@ -101,6 +102,32 @@ impl ConfigFile {
         let sections = self.schema.profiles.values();
         let values = sections.flat_map(|section| [&section.client_id, &section.client_secret]);
         values.filter_map(|value| value.as_ref()?.variable())
+    }
+
+    /// Returns the files beside this one, or below its folder, that its profiles name: those that it
+    /// reads, and those among the words of its commands. The latter may be no files.
+    pub fn companions(&self) -> Vec<PathBuf> {
+        let folder = Path::new(&self.path).parent().unwrap_or(Path::new(""));
+        let mut named = Vec::new();
+        for section in self.schema.profiles.values() {
+            named.extend([&section.ca_file, &section.api_ca_file].into_iter().flatten().cloned());
+            for value in [&section.client_id, &section.client_secret].into_iter().flatten() {
+                match value {
+                    Value::File(path) => named.push(path.clone()),
+                    Value::Command(words) => {
+                        named.extend(words.iter().map(|word| folder.join(word)));
+                    }
+                    Value::Literal(_) | Value::Env(_) => {}
+                }
+            }
+        }
+        named.retain(|path| match folder.as_os_str().is_empty() {
+            true => path.is_relative(),
+            false => path.starts_with(folder),
+        });
+        named.sort_unstable();
+        named.dedup();
+        named
     }
 
     /// Returns the profile that is meant where none is named.

@@ -3,6 +3,7 @@
 //! Cheap on purpose: a command that finds its token in the cache pays for no more than this, one
 //! file read and one decryption. Sockets, TLS and discovery wait for the first miss.
 
+mod companions;
 mod files;
 mod place;
 mod prepared;
@@ -139,6 +140,20 @@ impl Opening<'_> {
     /// `config.*`; `store.unsafe` and `store.failed` when a folder was named that cannot be
     /// used; `store.no_key` when a token is cached but the secret to open it is not there.
     pub fn prepare(&self) -> Result<Prepared, Error> {
+        self.prepared(true)
+    }
+
+    /// Opens the profile's source for whoever only looks: as [`Opening::open`], but a folder that
+    /// is not there is not made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Opening::open`].
+    pub fn look(&self) -> Result<Opened, Error> {
+        self.prepared(false)?.open(self.style)
+    }
+
+    fn prepared(&self, makes_folder: bool) -> Result<Prepared, Error> {
         place::check(self.env)?;
         let profile = self.profile()?;
         let client_id = profile.read_client_id(self.env, values::read)?;
@@ -146,16 +161,16 @@ impl Opening<'_> {
             Ok(secret) => secret,
             Err(error) => return Err(self.cached_without_key(&profile, &client_id, error)),
         };
-        let cache_key = self.env.var("DAYPASS_CACHE_KEY").filter(|key| !key.is_empty());
-        let keys =
-            CredentialKeys::derive(cache_key.map(str::as_bytes), client_secret.expose().as_bytes());
+        let cache_key = self.env.cache_key();
+        let keys = CredentialKeys::derive(cache_key, client_secret.expose().as_bytes());
         let credential = keys.credential_id().map(CredentialId).map_err(Error::internal)?;
         let trust = Trust::of(self.env, &profile)?;
         let request = profile.request(client_id.as_str(), credential, trust.id());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let sealer = Sealer::new(keys.sealing_key().map_err(Error::internal)?);
         let said = profile.store.as_ref();
-        let OpenStore { place, store, warning } = OpenStore::said(self.env, said, &clock, sealer)?;
+        let opened = OpenStore::said(self.env, said, &clock, sealer, makes_folder)?;
+        let OpenStore { place, store, warning } = opened;
         let warnings = warning.into_iter().collect();
         Ok(Prepared {
             profile,

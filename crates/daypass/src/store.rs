@@ -18,6 +18,7 @@ use async_trait::async_trait;
 pub(crate) use envelope::Kind;
 pub use envelope::Sealer;
 pub(crate) use file::has_family;
+pub(crate) use file::replaceable;
 pub use file::{FileStore, private_folder};
 pub use memory::MemoryStore;
 pub use record::{Event, EventKind, Record, Refusal, Rejected, Retry, Tally};

@@ -58,7 +58,7 @@ fn all(context: &Context) -> Result<Vec<Row>, Error> {
 }
 
 fn read(context: &Context, name: Option<&str>) -> Result<Row, Error> {
-    let opened = context.open(name)?;
+    let opened = context.look(name)?;
     let record = block_on(async {
         opened.source.record().await.map_err(|error| {
             Error::new(Code::StoreFailed, format!("the cache cannot be read: {error}"))

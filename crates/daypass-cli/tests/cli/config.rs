@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::world::Cli;
+use crate::world::{Cli, DAYPASS};
 
 /// A profile for the sandbox's client; `secret` is the value of `client_secret`.
 pub(crate) fn profile(cli: &Cli, name: &str, secret: &str) -> String {
@@ -168,4 +168,22 @@ fn an_issuer_is_discovered() {
     let requests = cli.sandbox.log().len();
     assert_eq!(cli.token(), token);
     assert_eq!(cli.sandbox.log().len(), requests);
+}
+
+#[test]
+fn a_named_file_may_be_a_pipe_and_is_read_once_for_all_that_need_it() {
+    let cli = with_secret();
+    cli.write("work/x.toml", &profile(&cli, "billing", ENV));
+    for line in [
+        "daypass token --config <(sleep 0.1; cat x.toml)",
+        "DAYPASS_CONFIG=<(cat x.toml) daypass token",
+        "cat x.toml | daypass token --config /dev/stdin",
+        "cat x.toml | daypass status --config /dev/stdin",
+        "daypass exec --config <(cat x.toml) -- sh -c 'test -z \"$THE_SECRET\" -a -n \"$ACCESS_TOKEN\"'",
+    ] {
+        let line = line.replace("daypass ", &format!("{DAYPASS} "));
+        let ran = cli.ran(cli.command("bash").args(["-c", &line]).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{line}: {}", ran.stderr);
+    }
+    assert_eq!(cli.asked(), 1);
 }

@@ -128,3 +128,14 @@ fn a_refusal_and_a_rejection_are_part_of_the_story() {
     let text = cli.run(&["status"]).ok().stdout;
     assert!(text.contains("store    memory only"), "{text}");
 }
+
+#[test]
+fn looking_makes_no_folder() {
+    let mut cli = Cli::new();
+    let text = cli.run(&["status"]).quiet().stdout;
+    assert!(text.contains("/cache/daypass"), "{text}");
+    assert!(!cli.path("cache/daypass").exists());
+    cli.set("DAYPASS_CACHE_DIR", cli.path("named/daypass"));
+    cli.run(&["status", "--json"]).quiet();
+    assert!(!cli.path("named").exists());
+}

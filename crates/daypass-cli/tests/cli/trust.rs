@@ -155,3 +155,107 @@ fn the_file_of_config_can_be_trusted_and_two_files_cannot() {
     cli.run(&["trust", "--config", "other.toml"]).ok();
     cli.run(&["trust", "other.toml", "--config", "other.toml"]).fails(2);
 }
+
+#[test]
+fn what_a_trusted_file_names_beside_itself_is_trusted_as_it_was() {
+    let cli = Cli::bare();
+    let script = |text: &str| {
+        cli.write_mode("work/get.sh", &format!("#!/bin/sh\n{text}\n"), 0o700);
+    };
+    for secret in [
+        "{ command = [\"./get.sh\"] }",
+        "{ command = [\"sh\", \"./get.sh\"] }",
+        "{ command = [\"sh\", \"get.sh\"] }",
+    ] {
+        cli.write_found(&profile(&cli, "ours", secret));
+        script("echo sandbox-secret");
+        cli.run(&["trust"]).ok();
+        cli.run(&["token"]).quiet();
+        script("touch ran; echo sandbox-secret");
+        let told = cli.run(&["token"]).fails(2);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(told, @r"
+            error[config.untrusted]: [ROOT]/work/get.sh has changed since [ROOT]/work/daypass.toml, which names it, was trusted
+              hint: look at it, then trust both: daypass trust [ROOT]/work/daypass.toml
+            ");
+        }
+        assert!(!cli.path("work/ran").exists(), "{secret}");
+    }
+    cli.write_found(&profile(&cli, "ours", "{ file = \"secret\" }"));
+    cli.write("work/secret", "sandbox-secret");
+    cli.run(&["trust"]).ok();
+    cli.run(&["token"]).quiet();
+    fs::remove_file(cli.path("work/secret")).unwrap();
+    cli.write("tmp/id_ed25519", "another secret of the user's");
+    symlink(cli.path("tmp/id_ed25519"), cli.path("work/secret")).unwrap();
+    let told = cli.run(&["token"]).fails(2);
+    assert!(told.contains("work/secret has changed since"), "{told}");
+    let ca = "ca_file = \"ca.pem\"\n";
+    cli.write("work/ca.pem", "roots");
+    cli.write_found(&(profile(&cli, "ours", "{ env = \"THE_SECRET\" }") + ca));
+    cli.run(&["trust"]).ok();
+    cli.write("work/ca.pem", "roots of an attacker");
+    let told = cli.run(&["token"]).fails(2);
+    assert!(told.contains("work/ca.pem has changed since"), "{told}");
+    assert_eq!(cli.asked(), 1);
+}
+
+#[test]
+fn a_command_of_a_named_file_is_the_one_beside_it_and_not_the_one_where_a_step_runs() {
+    let cli = Cli::bare();
+    cli.write_mode("work/get.sh", "#!/bin/sh\ntouch ran\necho wrong\n", 0o700);
+    cli.write_mode("elsewhere/get.sh", "#!/bin/sh\necho sandbox-secret\n", 0o700);
+    for words in ["\"./get.sh\"", "\"sh\", \"./get.sh\""] {
+        let path = cli
+            .write("elsewhere/x.toml", &profile(&cli, "p", &format!("{{ command = [{words}] }}")));
+        let path = path.to_str().unwrap();
+        cli.run(&["trust", path]).ok();
+        cli.run(&["token", "--config", path]).quiet();
+    }
+    assert!(!cli.path("work/ran").exists());
+}
+
+#[test]
+fn a_file_of_ones_own_and_the_list_of_trusted_ones_are_used_if_nobody_else_could_have_written_them()
+{
+    let cli = with_secret();
+    let own = cli.write_yours(&profile(&cli, "mine", ENV));
+    cli.run(&["token"]).quiet();
+    let mode = |path: &std::path::Path, mode| {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(&own, 0o664);
+    insta::assert_snapshot!(cli.run(&["token"]).fails(2), @r"
+    error[config.unsafe_file]: [ROOT]/config/daypass/daypass.toml can be written by others (mode 0664): it is not used
+      hint: chmod go-w [ROOT]/config/daypass/daypass.toml, or name it: --config [ROOT]/config/daypass/daypass.toml
+    ");
+    cli.run(&["token", "--config", own.to_str().unwrap()]).fails(2);
+    mode(&own, 0o644);
+    for folder in ["config/daypass", "config"] {
+        let before = crate::world::mode(&cli.path(folder));
+        mode(&cli.path(folder), 0o777);
+        let told = cli.run(&["token"]).fails(2);
+        assert!(
+            told.contains("can be replaced by others") && told.contains("chmod go-w"),
+            "{told}"
+        );
+        mode(&cli.path(folder), before);
+    }
+    cli.run(&["token"]).quiet();
+    // A link is followed, and where it leads must be safe too.
+    fs::create_dir(cli.path("dots")).unwrap();
+    fs::rename(&own, cli.path("dots/daypass.toml")).unwrap();
+    symlink(cli.path("dots/daypass.toml"), &own).unwrap();
+    cli.run(&["token"]).quiet();
+    mode(&cli.path("dots"), 0o777);
+    cli.run(&["token"]).fails(2);
+    fs::remove_file(&own).unwrap();
+    cli.write_found(&profile(&cli, "ours", ENV));
+    cli.run(&["trust"]).ok();
+    cli.run(&["token"]).quiet();
+    mode(&cli.path("config/daypass/trusted"), 0o666);
+    let told = cli.run(&["token"]).fails(2);
+    assert!(told.contains("daypass/trusted can be written by others"), "{told}");
+    cli.run(&["trust"]).fails(2);
+}

@@ -62,34 +62,50 @@ pub struct FileFacts {
 }
 
 impl FileFacts {
-    /// Checks whether a file from the working directory may be read at all. A file that the user
-    /// named or keeps is the user's own business.
+    /// Checks whether a file is one that others could have written: it says where secrets go, and
+    /// may run commands. What the user named is trusted further than what was found.
     ///
     /// # Errors
     ///
-    /// `config.unsafe_file` if it is found and not regular, owned by somebody else, writable by
-    /// others or over 64 KiB.
+    /// `config.unsafe_file`. Found: not regular, owned by somebody else, writable by others or over
+    /// 64 KiB. The user's own: not regular, owned by neither the user nor root, or writable by
+    /// others. Named: writable by everybody.
     pub fn check(&self, path: &str, origin: Origin) -> Result<(), Error> {
-        if !origin.is_found() {
-            return Ok(());
-        }
         let path = printable(path);
-        let (what, todo) = if !self.regular {
-            ("is not a regular file".to_owned(), "remove it".to_owned())
-        } else if self.owner != self.user {
-            (format!("belongs to another user (uid {})", self.owner), "make it yours".to_owned())
-        } else if self.mode & 0o022 != 0 {
-            (
-                format!("can be written by others (mode {:04o})", self.mode & 0o7777),
-                format!("chmod go-w {path}"),
-            )
-        } else if self.len > MAX_FOUND_FILE {
-            (format!("is over {MAX_FOUND_FILE} bytes"), "make it smaller".to_owned())
-        } else {
-            return Ok(());
+        let Some((what, todo)) = self.wrong(&path, origin) else { return Ok(()) };
+        let or = match origin {
+            Origin::Named { .. } => String::new(),
+            Origin::Yours | Origin::Found { .. } => format!(", or name it: --config {path}"),
         };
         Err(Error::new(Code::ConfigUnsafeFile, format!("{path} {what}: it is not used"))
-            .with_hint(format!("{todo}, or name it: --config {path}")))
+            .with_hint(format!("{todo}{or}")))
+    }
+
+    /// What is wrong, and what to do.
+    fn wrong(&self, path: &str, origin: Origin) -> Option<(String, String)> {
+        let (kind, owner, writers) = match origin {
+            Origin::Found { .. } => (self.regular, self.owner == self.user, 0o022),
+            Origin::Yours => (self.regular, self.owner == self.user || self.owner == 0, 0o022),
+            Origin::Named { .. } => (true, true, if self.regular { 0o002 } else { 0 }),
+        };
+        let whose = if origin.is_found() {
+            "make it yours"
+        } else {
+            "make it yours; under sudo, is HOME still that of the other user (sudo -H)?"
+        };
+        if !kind {
+            Some(("is not a regular file".to_owned(), "remove it".to_owned()))
+        } else if !owner {
+            let what = format!("belongs to another user (uid {})", self.owner);
+            Some((what, whose.to_owned()))
+        } else if self.mode & writers != 0 {
+            let what = format!("can be written by others (mode {:04o})", self.mode & 0o7777);
+            Some((what, format!("chmod go-w {path}")))
+        } else if origin.is_found() && self.len > MAX_FOUND_FILE {
+            Some((format!("is over {MAX_FOUND_FILE} bytes"), "make it smaller".to_owned()))
+        } else {
+            None
+        }
     }
 
     const fn others_can_read(&self) -> bool {

@@ -144,6 +144,18 @@ impl<'a, 'i> Entry<'a, 'i> {
         Ok(folder.join(self.text()?))
     }
 
+    /// Returns a word of a command: a relative path starts at the folder of this document, and not
+    /// wherever daypass runs. An argument is one if it begins like one.
+    fn word(&self, is_program: bool, word: &str) -> String {
+        let relative = match is_program {
+            true => word.contains('/') && !word.starts_with('/'),
+            false => word.starts_with("./") || word.starts_with("../"),
+        };
+        let folder = Path::new(self.document.path).parent().filter(|_| relative);
+        let at = |at: &Path| at.join(word.strip_prefix("./").unwrap_or(word));
+        folder.map_or_else(|| word.to_owned(), |folder| at(folder).to_string_lossy().into_owned())
+    }
+
     /// Reads a string, `{ env }`, `{ file }` or `{ command }`. Nothing inside is repeated by an
     /// error: people paste secrets where a name belongs.
     pub(crate) fn value(&self) -> Result<Value, Error> {
@@ -162,7 +174,8 @@ impl<'a, 'i> Entry<'a, 'i> {
             "file" => inner.path().map(Value::File),
             "command" => match value.get_ref() {
                 DeValue::Array(items) if !items.is_empty() => {
-                    Ok(Value::Command(inner.texts()?.into_iter().map(str::to_owned).collect()))
+                    let words = inner.texts()?.into_iter().enumerate();
+                    Ok(Value::Command(words.map(|(n, word)| self.word(n == 0, word)).collect()))
                 }
                 _ => Err(self.wrong(
                     Wrong::new("`command` is an array: the program, then its arguments").with_hint(

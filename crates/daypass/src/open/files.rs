@@ -4,11 +4,13 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::OFlags;
 
-use super::Opening;
 use super::place::absolute;
+use super::{Opening, companions};
+use crate::store::replaceable;
 use crate::{
     Code, ConfigFile, Env, Error, FileFacts, MAX_FOUND_FILE, Origin, TrustList, printable, why,
 };
@@ -22,7 +24,10 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// own.
 pub(super) fn read_all(opening: &Opening<'_>) -> Result<Vec<ConfigFile>, Error> {
     let folder = config_folder(opening.env);
-    let trusts = |text: &Text| text.is_in(&folder.as_deref().map(trust_list).unwrap_or_default());
+    let trusts = |text: &Text, trusted: Origin| match &folder {
+        Some(folder) => is_trusted(text, trusted, folder),
+        None => Ok(false),
+    };
     let mut files = Vec::new();
     let named = opening.config.map(Path::to_path_buf).or_else(|| {
         let named = opening.env.var_os("DAYPASS_CONFIG").filter(|path| !path.is_empty());
@@ -31,16 +36,17 @@ pub(super) fn read_all(opening: &Opening<'_>) -> Result<Vec<ConfigFile>, Error> 
     match (&named, opening.directory) {
         (Some(path), directory) => {
             let path = directory.map_or_else(|| path.clone(), |directory| directory.join(path));
-            let read = Text::read(&path, MAX_FILE, OFlags::empty());
-            let text = read.map_err(|error| missing(&path, &error))?;
-            let origin = Origin::Named { trusted: trusts(&text) };
+            let text = Text::named(&path).map_err(|error| missing(&path, &error))?;
+            text.warn_of_owner();
+            let origin = Origin::Named { trusted: trusts(&text, Origin::Named { trusted: true })? };
             files.push(text.parse(origin)?);
         }
         (None, Some(directory)) => {
             let path = directory.join(NAME);
-            match Text::read(&path, MAX_FOUND_FILE, OFlags::NOFOLLOW) {
+            match Text::read(&path, MAX_FOUND_FILE, OFlags::NOFOLLOW | OFlags::NONBLOCK) {
                 Ok(text) => {
-                    let origin = Origin::Found { trusted: trusts(&text) };
+                    let trusted = trusts(&text, Origin::Found { trusted: true })?;
+                    let origin = Origin::Found { trusted };
                     files.push(text.parse(origin)?);
                 }
                 Err(error) if is_absent(&error) => {}
@@ -50,8 +56,11 @@ pub(super) fn read_all(opening: &Opening<'_>) -> Result<Vec<ConfigFile>, Error> 
         (None, None) => {}
     }
     if let Some(path) = folder.as_ref().map(|folder| folder.join(NAME)) {
-        match Text::read(&path, MAX_FILE, OFlags::empty()) {
-            Ok(text) => files.push(text.parse(Origin::Yours)?),
+        match Text::read(&path, MAX_FILE, OFlags::NONBLOCK) {
+            Ok(text) => {
+                files.push(text.parse(Origin::Yours)?);
+                check_place(&path)?;
+            }
             Err(error) if is_absent(&error) || is_out_of_reach(&path, &error) => {}
             Err(error) => return Err(unreadable(&path, &error)),
         }
@@ -66,30 +75,78 @@ fn config_folder(env: &Env) -> Option<PathBuf> {
         .map(|folder| folder.join("daypass"))
 }
 
-fn trust_list(folder: &Path) -> TrustList {
-    fs::read_to_string(folder.join("trusted"))
-        .map(|text| TrustList::parse(&text))
-        .unwrap_or_default()
+/// The user's list of trusted files, if it is one that nobody else could have written.
+fn trust_list(folder: &Path) -> Result<TrustList, Error> {
+    let path = folder.join("trusted");
+    match Text::read(&path, MAX_FILE, OFlags::NONBLOCK) {
+        Ok(text) => {
+            text.facts.check(&path.to_string_lossy(), Origin::Yours)?;
+            check_place(&path)?;
+            Ok(TrustList::parse(&String::from_utf8_lossy(&text.bytes)))
+        }
+        Err(error) if is_absent(&error) || is_out_of_reach(&path, &error) => {
+            Ok(TrustList::default())
+        }
+        Err(error) => Err(unreadable(&path, &error)),
+    }
 }
 
-/// Trusts a file as it is now: its path and content go into the user's list. Returns the path.
+/// Checks that nobody else could have put another file here, as for the cache folder.
+fn check_place(path: &Path) -> Result<(), Error> {
+    let uid = rustix::process::geteuid().as_raw();
+    let is_link = fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
+    let target = if is_link { fs::canonicalize(path).ok() } else { None };
+    for path in std::iter::once(path).chain(target.as_deref()) {
+        let by = replaceable(path, uid).map_err(|(folder, error)| missing(&folder, &error))?;
+        if let Some(by) = by {
+            let shown = printable(&path.to_string_lossy());
+            let message = format!("{shown} can be replaced by others: it is not used");
+            return Err(Error::new(Code::ConfigUnsafeFile, message)
+                .with_hint(format!("through {by}name it: --config {shown}")));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the user trusts a file as it is.
 ///
 /// # Errors
 ///
-/// `config.unreadable` if the file or the list cannot be read or written, `config.invalid` if the
-/// file is no configuration.
+/// `config.untrusted` if only something beside it is another one than it was.
+fn is_trusted(text: &Text, trusted: Origin, folder: &Path) -> Result<bool, Error> {
+    let list = trust_list(folder)?;
+    let Some(name) = text.name().filter(|name| list.contains(name, &text.bytes)) else {
+        return Ok(false);
+    };
+    // What is wrong with it is told by whoever reads it next.
+    let Ok(file) = text.parse(trusted) else { return Ok(true) };
+    match companions::changed(&file, &name, &list) {
+        Some(companion) => Err(companions::untrusted(&text.path, &companion)),
+        None => Ok(true),
+    }
+}
+
+/// Trusts a file as it is now, and what it names beside itself: path and content of each go into the
+/// user's list. Returns the path.
+///
+/// # Errors
+///
+/// `config.unreadable` if one of them or the list cannot be read or written, `config.unsafe_file` if
+/// others could write the list, `config.invalid` if the file is no configuration.
 pub fn trust_file(env: &Env, path: &Path) -> Result<PathBuf, Error> {
     let folder = config_folder(env).ok_or_else(|| {
         Error::new(Code::ConfigUnreadable, "there is no configuration folder: HOME is not set")
             .with_hint("set HOME or XDG_CONFIG_HOME")
     })?;
-    let text =
-        Text::read(path, MAX_FOUND_FILE, OFlags::empty()).map_err(|error| missing(path, &error))?;
+    let text = Text::read(path, MAX_FOUND_FILE, OFlags::NONBLOCK);
+    let text = text.map_err(|error| missing(path, &error))?;
     let absolute = fs::canonicalize(path).map_err(|error| missing(path, &error))?;
     let name = absolute.to_string_lossy().into_owned();
-    text.parse(Origin::Found { trusted: true })?;
-    let mut list = trust_list(&folder);
+    let file = text.parse(Origin::Found { trusted: true })?;
+    check_place(&folder.join("trusted"))?;
+    let mut list = trust_list(&folder)?;
     list.add(&name, &text.bytes)?;
+    companions::add(&file, &name, &mut list)?;
     write_list(&folder, &list).map_err(|error| {
         let shown = printable(&folder.join("trusted").to_string_lossy());
         Error::new(Code::ConfigUnreadable, format!("{shown} cannot be written: {}", why(&error)))
@@ -109,6 +166,7 @@ fn write_list(folder: &Path, list: &TrustList) -> io::Result<()> {
 }
 
 /// A file's bytes and what its descriptor says of it.
+#[derive(Clone)]
 struct Text {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -118,7 +176,7 @@ struct Text {
 impl Text {
     /// Reads up to `max` bytes and one more, so that a longer file is noticed.
     fn read(path: &Path, max: u64, flags: OFlags) -> io::Result<Self> {
-        let flags = (flags | OFlags::CLOEXEC | OFlags::NONBLOCK).bits();
+        let flags = (flags | OFlags::CLOEXEC).bits();
         let flags = i32::try_from(flags).unwrap_or_default();
         let file = File::options().read(true).custom_flags(flags).open(path)?;
         let facts = file.metadata()?;
@@ -137,9 +195,33 @@ impl Text {
         Ok(Self { path: path.to_path_buf(), bytes, facts })
     }
 
-    fn is_in(&self, list: &TrustList) -> bool {
-        let absolute = fs::canonicalize(&self.path).ok();
-        absolute.is_some_and(|path| list.contains(&path.to_string_lossy(), &self.bytes))
+    /// Reads a file that the user names, which may be a pipe. What came through one comes once, and
+    /// whoever runs a command looks at the files again.
+    fn named(path: &Path) -> io::Result<Self> {
+        static PIPED: Mutex<Vec<Text>> = Mutex::new(Vec::new());
+        let mut piped = PIPED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = piped.iter().find(|text| text.path == path) {
+            return Ok(text.clone());
+        }
+        let text = Self::read(path, MAX_FILE, OFlags::empty())?;
+        if !text.facts.regular {
+            piped.push(text.clone());
+        }
+        Ok(text)
+    }
+
+    /// The name in the list of trusted files.
+    fn name(&self) -> Option<String> {
+        Some(fs::canonicalize(&self.path).ok()?.to_string_lossy().into_owned())
+    }
+
+    /// Whose a named file is is the user's own business, but not always what they know.
+    fn warn_of_owner(&self) {
+        let FileFacts { regular, owner, user, .. } = self.facts;
+        if regular && owner != user && owner != 0 {
+            let path = printable(&self.path.to_string_lossy());
+            tracing::warn!("{path} belongs to uid {owner}, who can change where the secret goes");
+        }
     }
 
     fn parse(&self, origin: Origin) -> Result<ConfigFile, Error> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::place::{self, StorePlace};
-use crate::store::{FileStore, MemoryStore, Sealer, TokenStore};
+use crate::store::{FileStore, MemoryStore, Sealer, StoreError, TokenStore};
 use crate::{Clock, Env, Error, Keep};
 
 /// A store that is open, and where that is.
@@ -25,21 +25,26 @@ impl OpenStore {
     /// `store.unsafe` and `store.failed` when a folder was named that cannot be used.
     pub fn open(env: &Env, clock: &Arc<dyn Clock>, sealer: Sealer) -> Result<Self, Error> {
         place::check(env)?;
-        Self::said(env, None, clock, sealer)
+        Self::said(env, None, clock, sealer, true)
     }
 
-    /// The same, unless a profile says where; `said` is what it says.
+    /// The same, unless a profile says where; `said` is what it says. A folder that is not there is
+    /// made only if `makes`, and else is like an empty one.
     pub(super) fn said(
         env: &Env,
         said: Option<&Keep>,
         clock: &Arc<dyn Clock>,
         sealer: Sealer,
+        makes: bool,
     ) -> Result<Self, Error> {
-        let open = |path: &_| FileStore::open(path, Arc::clone(clock), sealer);
-        let memory = |warning| {
-            let store = Arc::new(MemoryStore::new(Arc::clone(clock)));
-            Self { place: StorePlace::Memory, store, warning }
+        let empty = || Arc::new(MemoryStore::new(Arc::clone(clock)));
+        let open = |path: &_| -> Result<Arc<dyn TokenStore>, StoreError> {
+            if !makes && !FileStore::is_there(path) {
+                return Ok(empty());
+            }
+            Ok(Arc::new(FileStore::open(path, Arc::clone(clock), sealer)?))
         };
+        let memory = |warning| Self { place: StorePlace::Memory, store: empty(), warning };
         let place = place::choose(env, said);
         let opened = match &place {
             StorePlace::Named(path) => {
@@ -49,7 +54,7 @@ impl OpenStore {
             StorePlace::Memory => return Ok(memory(said.is_none().then(place::homeless))),
         };
         Ok(match opened {
-            Ok(store) => Self { place, store: Arc::new(store), warning: None },
+            Ok(store) => Self { place, store, warning: None },
             Err(error) => memory(Some(place::degraded(&error))),
         })
     }

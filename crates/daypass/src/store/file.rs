@@ -24,6 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::private::private_folder;
+pub(crate) use self::private::replaceable;
 
 use self::folder::Folder;
 use self::lease::FileLease;
@@ -62,6 +63,11 @@ impl FileStore {
     ) -> Result<Self, StoreError> {
         let folder = Arc::new(Folder::open(path.as_ref())?);
         Ok(Self { inner: Arc::new(Inner { locks: Locks { folder, clock }, sealer }) })
+    }
+
+    /// Whether there is something at this path: opening it makes nothing.
+    pub(crate) fn is_there(path: &Path) -> bool {
+        !matches!(private::open_unchecked(path), Err(rustix::io::Errno::NOENT))
     }
 
     /// Removes files of no use any more, as far as they are daypass's own: records that ended,

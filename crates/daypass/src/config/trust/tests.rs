@@ -166,7 +166,8 @@ fn a_found_file_that_others_could_have_written_is_not_used() {
             let code = checked.err().map_or(Code::ConfigUnsafeFile, |error| error.code());
             assert_eq!(code, Code::ConfigUnsafeFile);
         }
-        ConfigFile::parse(GENESYS, "./daypass.toml", NAMED, &facts).unwrap();
+        let named = ConfigFile::parse(GENESYS, "./daypass.toml", NAMED, &facts);
+        assert_eq!(named.is_ok(), facts.mode & 0o002 == 0, "{facts:?}");
     }
     let facts = FileFacts { mode: 0o100666, ..OWN };
     insta::assert_snapshot!(told(facts.check("./daypass.toml", FOUND)), @r"
@@ -177,5 +178,37 @@ fn a_found_file_that_others_could_have_written_is_not_used() {
     insta::assert_snapshot!(told(facts.check("./daypass.toml", FOUND)), @r"
     error[config.unsafe_file]: ./daypass.toml belongs to another user (uid 0): it is not used
       hint: make it yours, or name it: --config ./daypass.toml
+    ");
+}
+
+#[test]
+fn a_file_of_ones_own_that_others_could_have_written_is_not_used() {
+    for (facts, fine) in [
+        (OWN, true),
+        (FileFacts { owner: 0, ..OWN }, true),
+        (FileFacts { mode: 0o100644, ..OWN }, true),
+        (FileFacts { len: MAX_FOUND_FILE + 1, ..OWN }, true),
+        (FileFacts { owner: OWN.user + 1, ..OWN }, false),
+        (FileFacts { regular: false, ..OWN }, false),
+        (FileFacts { mode: 0o660, ..OWN }, false),
+        (FileFacts { mode: 0o602, ..OWN }, false),
+    ] {
+        let checked = ConfigFile::parse(GENESYS, "/h/daypass.toml", Origin::Yours, &facts);
+        assert_eq!(
+            checked.err().map(|error| error.code()),
+            (!fine).then_some(Code::ConfigUnsafeFile)
+        );
+    }
+    let facts = FileFacts { owner: 7, ..OWN };
+    insta::assert_snapshot!(told(facts.check("/h/daypass.toml", Origin::Yours)), @r"
+    error[config.unsafe_file]: /h/daypass.toml belongs to another user (uid 7): it is not used
+      hint: make it yours; under sudo, is HOME still that of the other user (sudo -H)?, or name it: --config /h/daypass.toml
+    ");
+    let pipe = FileFacts { regular: false, mode: 0o10622, ..OWN };
+    ConfigFile::parse(GENESYS, "/dev/fd/63", NAMED, &pipe).unwrap();
+    let facts = FileFacts { mode: 0o100666, ..OWN };
+    insta::assert_snapshot!(told(facts.check("x.toml", NAMED)), @r"
+    error[config.unsafe_file]: x.toml can be written by others (mode 0666): it is not used
+      hint: chmod go-w x.toml
     ");
 }

@@ -2,11 +2,12 @@
 //! another folder in its place. It is ours with mode 0700, and whoever may write to a folder above
 //! it is we or root, unless the sticky bit forbids to rename what is others'.
 
+use std::fmt;
 use std::fs::DirBuilder;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -38,6 +39,8 @@ pub fn private_folder(path: &Path, name: &str) -> Result<(), StoreError> {
 pub(super) fn open(path: &Path, uid: u32) -> Result<OwnedFd, StoreError> {
     let fd = match open_unchecked(path) {
         Err(Errno::NOENT) => {
+            // Below a folder of somebody else's nothing is made: it would be there to stay.
+            check_ancestors(path, uid)?;
             let made = DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(path);
             made.map_err(|error| failed(path, "make", &error))?;
             open_unchecked(path)
@@ -70,36 +73,68 @@ pub(super) fn open(path: &Path, uid: u32) -> Result<OwnedFd, StoreError> {
             mode.as_raw_mode() & 0o777
         )));
     }
-    check_ancestors(path, path, uid)?;
+    check_ancestors(path, uid)?;
     Ok(fd)
 }
 
-/// Checks all folders above `path`; `folder` is the one that it is about.
-fn check_ancestors(path: &Path, folder: &Path, uid: u32) -> Result<(), StoreError> {
+/// Checks all folders above the cache folder.
+fn check_ancestors(folder: &Path, uid: u32) -> Result<(), StoreError> {
+    match replaceable(folder, uid) {
+        Ok(None) => Ok(()),
+        Ok(Some(by)) => Err(StoreError::Unsafe(format!(
+            "the cache folder {} can be replaced by others, through {by}name another folder",
+            shown(folder)
+        ))),
+        Err((ancestor, error)) => Err(failed(&ancestor, "look at", &error)),
+    }
+}
+
+/// A folder that lets others replace what is below it.
+pub(crate) struct Replaceable {
+    folder: PathBuf,
+    owner: u32,
+    mode: Mode,
+    /// Whether its mode is what lets them, and not its owner.
+    open: bool,
+}
+
+/// What is wrong, and the start of what to do; what else could be done has to follow.
+impl fmt::Display for Replaceable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (folder, mode) = (shown(&self.folder), self.mode.as_raw_mode() & 0o7777);
+        write!(f, "{folder} (uid {}, mode {mode:04o}); ", self.owner)?;
+        if self.open { write!(f, "chmod go-w {folder}, or ") } else { Ok(()) }
+    }
+}
+
+/// Returns a folder above `path` in which others could put another thing in its place, if there is
+/// one. A folder that is not there yet is passed by.
+pub(crate) fn replaceable(
+    path: &Path,
+    uid: u32,
+) -> Result<Option<Replaceable>, (PathBuf, io::Error)> {
     for ancestor in path.ancestors().skip(1) {
-        let stat = rustix::fs::lstat(ancestor)
-            .map_err(|errno| failed(ancestor, "look at", &errno.into()))?;
+        let stat = match rustix::fs::lstat(ancestor) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => continue,
+            Err(errno) => return Err((ancestor.to_owned(), errno.into())),
+        };
         let mode = Mode::from_raw_mode(stat.st_mode);
         let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
         let open = mode.intersects(OTHERS_WRITE) && !mode.contains(Mode::SVTX) && !is_link;
         if open || (stat.st_uid != uid && stat.st_uid != 0) {
-            return Err(StoreError::Unsafe(format!(
-                "the cache folder {} can be replaced by others: {1} belongs to uid {2} and has \
-                 mode {3:04o}; {4}name another folder",
-                shown(folder),
-                shown(ancestor),
-                stat.st_uid,
-                mode.as_raw_mode() & 0o7777,
-                if open { format!("chmod go-w {}, or ", shown(ancestor)) } else { String::new() },
-            )));
+            let folder = ancestor.to_owned();
+            return Ok(Some(Replaceable { folder, owner: stat.st_uid, mode, open }));
         }
         if is_link {
-            let target = std::fs::canonicalize(ancestor)
-                .map_err(|error| failed(ancestor, "follow", &error))?;
-            check_ancestors(&target.join("_"), folder, uid)?;
+            let target = std::fs::canonicalize(ancestor);
+            let target = target.map_err(|error| (ancestor.to_owned(), error))?;
+            if let Some(found) = replaceable(&target.join("_"), uid)? {
+                return Ok(Some(found));
+            }
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Opens a folder as it is, without any check: enough to look whether a name is there.

@@ -231,6 +231,24 @@ async fn what_stands_in_the_way_is_an_error_and_frees_the_lock() {
 }
 
 #[test]
+fn below_a_folder_that_others_could_replace_nothing_is_made() {
+    let world = World::new();
+    let home = world.outer.path().join("home");
+    fs::create_dir(&home).unwrap();
+    fs::set_permissions(&home, Permissions::from_mode(0o777)).unwrap();
+    let elsewhere = world.outer.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    symlink(&elsewhere, home.join("link")).unwrap();
+    for below in ["daypass", ".cache/daypass", "link/daypass"] {
+        let opened = FileStore::open(home.join(below), world.clock.clone(), sealer());
+        let text = unsafe_text(opened);
+        assert!(text.contains(&format!("chmod go-w {}", home.display())), "{text}");
+    }
+    assert_eq!(fs::read_dir(&home).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+}
+
+#[test]
 fn an_unsafe_folder_is_refused_with_what_to_do() {
     let world = World::new();
     let folder = world.folder();
