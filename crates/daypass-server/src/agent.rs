@@ -21,7 +21,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use daypass::{AgentAddress, Clock, Error, Opened, Timestamp};
+use daypass::{Clock, Error, Opened, Timestamp};
 use prometheus_client::registry::Registry;
 use tokio::sync::Notify;
 
@@ -131,10 +131,5 @@ impl Agent {
         stop: impl Future<Output = ()>,
     ) -> Result<Why, Error> {
         serve::serve(self, socket, stop).await
-    }
-
-    /// Returns where clients of this socket find it.
-    pub fn address(socket: &AgentSocket) -> &AgentAddress {
-        socket.address()
     }
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daypass::{
-    AgentClient, AgentMinTtl, AgentToken, AgentWant, Env, Join, MinTtl, Opening, Reason, Source,
-    Style, SystemClock, TokenSource, Want,
+    AgentAddress, AgentClient, AgentMinTtl, AgentToken, AgentWant, Env, Join, MinTtl, Opening,
+    Reason, Source, Style, SystemClock, TokenSource, Want,
 };
 use daypass_sandbox::{Client, Endpoint, Fault, Sandbox, Server, ServerThread};
 use serde_json::Value;
