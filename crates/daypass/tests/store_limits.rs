@@ -49,6 +49,7 @@ async fn a_full_disk_and_used_up_descriptors_are_errors_that_pass() {
     };
     write().await.unwrap();
     let child = Command::new("sh")
+        // What the signal does is the program's to say, as the command does: a library leaves it be.
         .args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "store_limits::as_a_limited_child", "--nocapture"])
