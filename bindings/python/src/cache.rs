@@ -64,6 +64,7 @@ struct State {
 #[derive(Clone)]
 struct Live {
     source: Arc<Cached>,
+    function: Arc<Function>,
     waiters: Arc<Waiters>,
 }
 
@@ -105,6 +106,7 @@ impl Entry {
             Arc::new(MemoryStore::new(Arc::clone(&clock)))
         };
         let waiters = Arc::new(Waiters::default());
+        let function = Arc::new(Function::new(self.name.clone(), Arc::clone(&waiters)));
         let endpoint = Endpoint::TokenUrl(format!("python:{}", self.name));
         let params = BTreeMap::from([("arguments".to_owned(), self.arguments.clone())]);
         let request = TokenRequest {
@@ -115,13 +117,13 @@ impl Entry {
         let source = Cached::new(CachedParts {
             request,
             store,
-            issuer: Arc::new(Function::new(self.name.clone(), Arc::clone(&waiters))),
+            issuer: Arc::clone(&function) as _,
             effects: Effects { clock, http: Arc::new(ReqwestClient::new(trust)), jitter: || 0.5 },
             // A token near its end is replaced by a caller that is there to do it.
             style: Style::OneShot,
             labels: Labels { client: self.name.clone(), ..Labels::default() },
         });
-        Ok(Live { source: Arc::new(source), waiters })
+        Ok(Live { source: Arc::new(source), function, waiters })
     }
 
     /// What an error is: the function's own exception, which the caller knows, or ours.
@@ -164,6 +166,7 @@ impl Entry {
         let want = arguments::want(None, timeout, false, MinTtl::TOKEN)?;
         logging::refresh(py);
         let live = self.live(py)?;
+        live.function.note_patience(want.timeout);
         let (sender, mut messages) = channel();
         let number = live.waiters.add(Waiter::Thread(sender.clone()));
         let source = Arc::clone(&live.source);
@@ -208,6 +211,7 @@ impl Entry {
         let want = arguments::want(None, timeout, false, MinTtl::TOKEN)?;
         logging::refresh(py);
         let live = self.live(py)?;
+        live.function.note_patience(want.timeout);
         let handle = runtime::handle(py)?;
         let on = Arc::new(on);
         let number = live.waiters.add(Waiter::Callback(handle.clone(), Arc::clone(&on)));

@@ -4,6 +4,7 @@
 //! whoever waits, so the user's function runs where it was called, with that thread's locals, its
 //! context and its traceback.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -137,6 +138,11 @@ impl Job {
     fn raised(&self) {
         self.send(Outcome::Raised);
     }
+
+    /// Tells that the call was broken off: somebody else is to make it.
+    fn broken_off(&self) {
+        drop(self.reply.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
 }
 
 /// The call under way: one that outlives its attempt is waited for, not made twice.
@@ -149,12 +155,30 @@ struct UnderWay {
 pub(crate) struct Function {
     pub(crate) name: String,
     pub(crate) waiters: Arc<Waiters>,
+    /// The longest that anybody wanted to wait, in milliseconds.
+    patience: AtomicU64,
     under_way: tokio::sync::Mutex<Option<UnderWay>>,
 }
 
 impl Function {
     pub(crate) fn new(name: String, waiters: Arc<Waiters>) -> Self {
-        Self { name, waiters, under_way: tokio::sync::Mutex::default() }
+        let patience = AtomicU64::new(0);
+        Self { name, waiters, patience, under_way: tokio::sync::Mutex::default() }
+    }
+
+    /// Notes how long a caller wants to wait.
+    pub(crate) fn note_patience(&self, timeout: Duration) {
+        let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        self.patience.fetch_max(millis, Ordering::Relaxed);
+    }
+
+    /// Whether to wait for a call that is under way already. What ended while nobody waited has
+    /// aged; and what takes longer than anybody wanted to wait may never end: the event loop that
+    /// it is made in may have been closed.
+    fn is_worth_waiting_for(&self, call: &UnderWay) -> bool {
+        // A flight ends a little before its callers' patience does, and tells them.
+        let patience = Duration::from_millis(self.patience.load(Ordering::Relaxed)).mul_f64(0.85);
+        call.outcome.is_empty() && call.began.until(SystemClock.now()) < patience
     }
 
     fn start(&self) -> Result<UnderWay, IssuerError> {
@@ -179,8 +203,7 @@ fn raised() -> IssuerError {
 impl Issuer for Function {
     async fn issue(&self, patience: Duration) -> Result<Token, IssuerError> {
         let mut under_way = self.under_way.lock().await;
-        // What ended while nobody waited has aged.
-        let old = under_way.take().filter(|call| call.outcome.is_empty());
+        let old = under_way.take().filter(|call| self.is_worth_waiting_for(call));
         let call = under_way.insert(match old {
             Some(call) => call,
             None => self.start()?,

@@ -180,6 +180,12 @@ impl Source {
             return Ok(token);
         }
         let want = arguments::want(min_ttl, timeout, fresh, self.facts.min_ttl)?;
+        if !want.force
+            && !logging::is_pending()
+            && let Some(token) = self.hit(py, want.min_ttl)
+        {
+            return Ok(token);
+        }
         let granted = self.fetch(py, want)?;
         Ok(self.lock().shown.text(py, granted.token.access_token()))
     }

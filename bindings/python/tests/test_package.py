@@ -54,5 +54,7 @@ def test_the_plugin_leads_to_the_sandbox_and_nowhere_else(elsewhere: None, daypa
     assert daypass.token() and daypass_sandbox.token_requests == 1
     assert daypass_sandbox.url in repr(daypass_sandbox)
     daypass_sandbox.fault("oauth_error=invalid_client")
+    source = daypass.TokenSource()
+    source.reject(source.token())
     with pytest.raises(daypass.Rejected):
-        daypass.TokenSource().token(fresh=True)
+        source.token()

@@ -107,6 +107,27 @@ def test_a_loop_that_ends_leaves_the_call_to_another_loop() -> None:
     thread.join()
 
 
+def test_a_call_in_a_loop_that_stands_still_is_made_again() -> None:
+    calls = 0
+
+    @daypass.token_cache(ttl=3600, timeout=1)
+    async def fetch() -> str:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(3600 if calls == 1 else 0)
+        return f"token-{calls}"
+
+    loop = asyncio.new_event_loop()
+    with pytest.raises(daypass.Unavailable):
+        loop.run_until_complete(fetch())
+    # The loop is neither run any more nor closed: the call stays as it is.
+    assert asyncio.run(fetch()) == "token-2"
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+
 def test_arguments_are_told_apart_by_type_too() -> None:
     issuer = Issuer()
 

@@ -83,6 +83,10 @@ class Slot:
         except Exception as error:
             self.raised = (error, error.__traceback__)
             job.raised()
+        except BaseException:
+            # Not left to the end of the job's life: a traceback may keep it.
+            job.broken_off()
+            raise
 
     async def _acall(self, args: tuple[Any, ...], kwargs: dict[str, Any], job: Job) -> None:
         self.cache.calls += 1
@@ -91,6 +95,10 @@ class Slot:
         except Exception as error:
             self.raised = (error, error.__traceback__)
             job.raised()
+        except BaseException:
+            # Not left to the end of the job's life: a traceback may keep it.
+            job.broken_off()
+            raise
 
     def _keep(self, job: Job, value: Any) -> None:
         stated = described(value)[1]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import types
 from typing import TYPE_CHECKING, Any
 
 from ._bearer import Bearer, Destinations, bearer, is_refusal, source_of, successor
@@ -48,7 +49,7 @@ def configure(sdk: Any, source: AnySource | str | None = None, *, host: str | No
             "set its region (GC_REGION=eu-west-1), or api_url, or say host=",
         )
     address = address.rstrip("/")
-    if isinstance(sdk, type(copy)):
+    if isinstance(sdk, types.ModuleType):
         return _configure_module(sdk, found, address)
     if not hasattr(sdk, "set_http_client"):
         raise _too_old()
