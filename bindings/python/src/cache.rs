@@ -157,6 +157,7 @@ impl Entry {
 
     /// Waits for the text. Calls `run(job)` on this thread when it is this caller's turn to call
     /// the function. None: the function raised.
+    #[pyo3(signature = (run, timeout=None))]
     fn wait(
         &self,
         py: Python<'_>,

@@ -2,8 +2,25 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from os import PathLike
 from types import TracebackType
+from typing import final
+
+from typing_extensions import Self
 
 _Span = str | float | timedelta
+
+__all__ = [
+    "Entry",
+    "Key",
+    "environment_id",
+    "Job",
+    "drain_logs",
+    "after_fork_in_child",
+    "Sandbox",
+    "Source",
+    "Token",
+    "nothing",
+    "__version__",
+]
 
 __version__: str
 
@@ -12,6 +29,7 @@ def drain_logs() -> None: ...
 def environment_id() -> int: ...
 def nothing() -> None: ...
 
+@final
 class Token:
     @property
     def access_token(self) -> str: ...
@@ -35,14 +53,7 @@ class Source:
         *,
         config: str | PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
-    ) -> Source: ...
-    def __init__(
-        self,
-        profile: str | None = None,
-        *,
-        config: str | PathLike[str] | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     def token(self, *, min_ttl: _Span | None = None, timeout: _Span | None = None, fresh: bool = False) -> str: ...
     def get(self, *, min_ttl: _Span | None = None, timeout: _Span | None = None, fresh: bool = False) -> Token: ...
     def reject(self, token: str) -> None: ...
@@ -63,14 +74,17 @@ class Source:
     ) -> None: ...
     def _begin_reject(self, done: Callable[[None, BaseException | None], None], token: str) -> None: ...
 
+@final
 class Key:
     def __new__(cls, secret: str | bytes) -> Key: ...
 
+@final
 class Job:
     def returned(self, text: str, lifetime: float) -> None: ...
     def raised(self) -> None: ...
     def broken_off(self) -> None: ...
 
+@final
 class Entry:
     def __new__(cls, name: str, arguments: str, key: Key | None = None) -> Entry: ...
     def hit(self) -> str | None: ...
@@ -84,6 +98,7 @@ class Entry:
     def reject(self, text: str) -> None: ...
     def forget(self) -> None: ...
 
+@final
 class Sandbox:
     def __new__(
         cls, *, flavour: str = "standard", lifetime: _Span | None = None, rate_limit: int | None = None
