@@ -65,7 +65,7 @@ for (const mode of ['agent', 'gateway']) {
   run: |
     set -x
     env > ${seen}.env; tr '\\0' '\\n' < /proc/$$/environ >> ${seen}.env
-    ps -eo args > ${seen}.ps
+    for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline >> ${seen}.ps 2>/dev/null || true; done
     for p in /proc/[0-9]*; do tr '\\0' '\\n' < $p/environ >> ${seen}.others 2>/dev/null || true; done
     cp -r "$RUNNER_TEMP" ${seen}.files; cp -r "$(dirname "$GITHUB_ENV")" ${seen}.runner
     daypass token --format json; daypass token --format curl; daypass token --format header
