@@ -1,5 +1,5 @@
 // A job in a container: its processes are root's, and the runner's temporary folder, mounted from outside, is another
-// user's. That user could replace what is in it, so daypass keeps nothing there.
+// user's.
 
 import assert from 'node:assert/strict'
 import { chownSync, readdirSync } from 'node:fs'
@@ -8,7 +8,7 @@ import test from 'node:test'
 import { Bench } from './bench.ts'
 
 test('the temporary folder belongs to somebody else', async t => {
-  assert.equal(process.getuid?.(), 0, 'only root can give a folder away')
+  if (process.getuid?.() !== 0) return t.skip('only root can give a folder away')
   const bench = new Bench()
   t.after(() => bench.end())
   await bench.sandbox()
