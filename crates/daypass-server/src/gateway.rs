@@ -42,7 +42,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use counts::{Counts, CountsNow};
-pub use local::{LOCAL_PREFIX, LocalCredentials};
+pub use local::LocalCredentials;
 pub use replay::ReplayLimits;
 pub use upstream::Upstream;
 

@@ -10,8 +10,7 @@ mod status;
 
 pub use agent::{Agent, AgentSettings, AgentSocket, Bound, Part, Reopen, Why, notify};
 pub use gateway::{
-    Counts, CountsNow, Gateway, GatewaySettings, LOCAL_PREFIX, LocalCredentials, ReplayLimits,
-    Upstream,
+    Counts, CountsNow, Gateway, GatewaySettings, LocalCredentials, ReplayLimits, Upstream,
 };
 pub use status::{
     ErrorStatus, EventStatus, ProfileStatus, RefusalStatus, Row, Served, TokenStatus, store_line,

@@ -39,6 +39,8 @@ pub enum Code {
     ConfigSecretMissing,
     /// `config.secret_empty`: the client secret is set but empty.
     ConfigSecretEmpty,
+    /// `config.local_credential`: the credential is a gateway's local one, which no issuer knows.
+    ConfigLocalCredential,
     /// `config.scope_unsupported`: this provider has no scopes for this grant.
     ConfigScopeUnsupported,
     /// `config.insecure_url`: plain http to something else than this machine, or userinfo.
@@ -107,6 +109,7 @@ impl Code {
         Self::ConfigClientIdMissing,
         Self::ConfigSecretMissing,
         Self::ConfigSecretEmpty,
+        Self::ConfigLocalCredential,
         Self::ConfigScopeUnsupported,
         Self::ConfigInsecureUrl,
         Self::ConfigWeakSecret,
@@ -148,6 +151,7 @@ impl Code {
             Self::ConfigClientIdMissing => "config.client_id_missing",
             Self::ConfigSecretMissing => "config.secret_missing",
             Self::ConfigSecretEmpty => "config.secret_empty",
+            Self::ConfigLocalCredential => "config.local_credential",
             Self::ConfigScopeUnsupported => "config.scope_unsupported",
             Self::ConfigInsecureUrl => "config.insecure_url",
             Self::ConfigWeakSecret => "config.weak_secret",

@@ -59,7 +59,8 @@ pub use issuer::{
     ClientCredentials, ClientCredentialsParts, Issuer, IssuerError, IssuerErrorClass,
 };
 pub use open::{
-    Imported, OpenStore, Opened, Opening, Prepared, Share, StorePlace, job_folder, trust_file,
+    Imported, LOCAL_PREFIX, OpenStore, Opened, Opening, Prepared, Share, StorePlace, job_folder,
+    trust_file,
 };
 pub use printable::{may_be_secret, printable, short_client_id};
 pub use provider::{Preset, Region, credential_variables};

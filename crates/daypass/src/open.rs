@@ -161,6 +161,7 @@ impl Opening<'_> {
             Ok(secret) => secret,
             Err(error) => return Err(self.cached_without_key(&profile, &client_id, error)),
         };
+        refuse_local(&client_id, &client_secret)?;
         let cache_key = self.env.cache_key();
         let keys = CredentialKeys::derive(cache_key, client_secret.expose().as_bytes());
         let credential = keys.credential_id().map(CredentialId).map_err(Error::internal)?;
@@ -209,4 +210,23 @@ impl Opening<'_> {
         };
         Error::new(Code::StoreNoKey, what).with_hint(hint)
     }
+}
+
+/// What every credential starts with that a gateway gives to the programs behind it.
+pub const LOCAL_PREFIX: &str = "daypass-local-";
+
+/// A gateway's local credential is worth nothing at an issuer, which would only say that it does
+/// not know the client.
+fn refuse_local(client_id: &str, client_secret: &SecretText) -> Result<(), Error> {
+    if !client_id.starts_with(LOCAL_PREFIX) && !client_secret.expose().starts_with(LOCAL_PREFIX) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::ConfigLocalCredential,
+        "the client id and secret here are local ones of daypass exec --gateway; no issuer knows them",
+    )
+    .with_hint(
+        "this went around the gateway: keep DAYPASS_AGENT as it was set, or give the tool the \
+         address in DAYPASS_GATEWAY_URL",
+    ))
 }

@@ -72,7 +72,8 @@ pub(crate) struct Manners {
     /// Hold requests back before the API's limit is hit
     #[arg(long)]
     pub(crate) pace: bool,
-    /// Use so many tokens in turn, for an API that counts requests per token
+    /// Use so many tokens in turn, for an API that counts requests per token; the profile's `pool`
+    /// unless stated
     #[arg(long, value_name = "N")]
     pub(crate) pool: Option<NonZeroU8>,
 }
@@ -109,7 +110,7 @@ impl Running {
     ) -> Result<Self, Error> {
         let upstream = upstream(context, opened)?;
         let local = LocalCredentials::generate()?;
-        let slots = u32::from(manners.pool.map_or(1, NonZeroU8::get));
+        let slots = u32::from(manners.pool.or(opened.profile.pool).map_or(1, NonZeroU8::get));
         let source = |slot| Arc::new(opened.source.in_pool(slot)) as Arc<dyn TokenSource>;
         let first = Arc::new(opened.source.clone()) as Arc<dyn TokenSource>;
         let mut settings =

@@ -48,6 +48,19 @@ fn within_the_command_daypass_token_asks_the_agent() {
 }
 
 #[test]
+fn a_daypass_that_goes_around_the_gateway_is_told_so_and_asks_no_issuer() {
+    let world = World::new(Duration::from_secs(3600));
+    let daypass = env!("CARGO_BIN_EXE_daypass");
+    let line = format!("env -u DAYPASS_AGENT {daypass} token");
+    let output = world.daypass(&["exec", "--gateway", "--", "sh", "-c", &line]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("error[config.local_credential]"), "{stderr}");
+    assert!(stderr.contains("DAYPASS_GATEWAY_URL"), "{stderr}");
+    assert_eq!(world.sandbox.token_requests(), 0);
+}
+
+#[test]
 fn what_cannot_be_is_told_before_anything_runs() {
     let world = World::new(Duration::from_secs(3600));
     for (args, says) in [

@@ -1,12 +1,13 @@
 //! Whether a request is listened to, and what it wants: pure.
 
+use daypass::LOCAL_PREFIX;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 
 use super::answer::Fault;
 use super::guard::{Authorities, Stranger};
-use super::local::{LOCAL_PREFIX, LocalCredentials};
+use super::local::LocalCredentials;
 use super::target::{self, Unfit};
 
 /// Where programs log in; the API itself has no such path.

@@ -6,11 +6,8 @@
 use std::fmt;
 use std::hint::black_box;
 
-use daypass::{Code, Error};
+use daypass::{Code, Error, LOCAL_PREFIX};
 use zeroize::Zeroizing;
-
-/// What every local credential starts with.
-pub const LOCAL_PREFIX: &str = "daypass-local-";
 
 /// Random bytes behind each credential.
 const BYTES: usize = 24;

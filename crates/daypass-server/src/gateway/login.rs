@@ -7,6 +7,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use daypass::LOCAL_PREFIX;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::answer::{Fault, json_answer};
 use super::body::AnswerBody;
-use super::local::{LOCAL_PREFIX, LocalCredentials};
+use super::local::LocalCredentials;
 
 /// What a local token is said to live.
 const EXPIRES_IN: u32 = 86_400;

@@ -81,6 +81,13 @@ impl Api {
         self.seen.lock().unwrap().clone()
     }
 
+    /// Every request since the last time.
+    pub(crate) fn taken(&self) -> Vec<String> {
+        let seen = self.seen();
+        self.seen.lock().unwrap().drain(..seen.len());
+        seen
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }

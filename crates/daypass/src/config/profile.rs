@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub struct Profile {
     pub max_ttl: Option<Duration>,
     /// How long a token lives whose issuer doesn't say.
     pub assume_ttl: Duration,
+    /// How many tokens a gateway uses in turn, if more than one.
+    pub pool: Option<NonZeroU8>,
     /// The roots that replace the system's for the token endpoint.
     pub ca_file: Option<PathBuf>,
     /// The roots that replace the system's for the API.

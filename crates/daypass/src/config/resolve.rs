@@ -80,6 +80,7 @@ impl<'e> Resolving<'_, 'e> {
             min_ttl: section.min_ttl,
             max_ttl: section.max_ttl,
             assume_ttl: section.assume_ttl.unwrap_or(crate::ASSUME_TTL),
+            pool: section.pool,
             ca_file: section.ca_file.clone(),
             api_ca_file: section.api_ca_file.clone(),
             proxy: section.proxy.clone(),

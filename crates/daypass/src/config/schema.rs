@@ -2,6 +2,7 @@
 //! mean together is `resolve`'s; who may set them is `trust`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU8;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub(crate) const KEYS: &[&str] = &[
     "api_ca_file",
     "proxy",
     "store",
+    "pool",
 ];
 
 /// A whole file.
@@ -69,6 +71,7 @@ pub(crate) struct Section {
     pub(crate) min_ttl: Option<Duration>,
     pub(crate) max_ttl: Option<Duration>,
     pub(crate) assume_ttl: Option<Duration>,
+    pub(crate) pool: Option<NonZeroU8>,
     pub(crate) api_url: Option<String>,
     pub(crate) revocation_url: Option<String>,
     pub(crate) ca_file: Option<PathBuf>,
@@ -166,6 +169,7 @@ impl Section {
             "min_ttl" => self.min_ttl = Some(entry.duration()?),
             "max_ttl" => self.max_ttl = Some(lifetime(entry)?),
             "assume_ttl" => self.assume_ttl = Some(lifetime(entry)?),
+            "pool" => self.pool = Some(entry.count()?),
             "api_url" => self.api_url = address()?,
             "revocation_url" => self.revocation_url = address()?,
             "ca_file" => self.ca_file = Some(entry.path()?),

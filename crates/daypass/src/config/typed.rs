@@ -3,6 +3,7 @@
 //! Errors are our own texts. The parser's would show the line, and a line may hold a secret.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU8;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -136,6 +137,15 @@ impl<'a, 'i> Entry<'a, 'i> {
             _ => return Err(self.expected("a duration such as \"10m\"")),
         };
         parsed.map_err(|error| self.wrong(Wrong::new(error.to_string())))
+    }
+
+    /// Reads a number from 1 to 255.
+    pub(crate) fn count(&self) -> Result<NonZeroU8, Error> {
+        let DeValue::Integer(number) = self.value.get_ref() else {
+            return Err(self.expected("a number"));
+        };
+        let decimal = (number.radix() == 10).then(|| number.as_str().parse().ok());
+        decimal.flatten().ok_or_else(|| self.wrong(Wrong::new("must be from 1 to 255")))
     }
 
     /// Reads the path of a file; a relative one starts at the folder of this document.

@@ -367,7 +367,7 @@ fn what_a_profile_lacks_is_told() {
 fn values_of_a_profile_are_passed_on() {
     let more = "min_ttl = 60\nmax_ttl = \"1h\"\nassume_ttl = \"10m\"\nca_file = \"/ca\"\n\
                 api_ca_file = \"/api-ca\"\nproxy = \"http://proxy.example:3128\"\nstore = \"memory\"\n\
-                token_hosts = [\"t.example\"]\napi_url = \"https://api.example/v1\"";
+                token_hosts = [\"t.example\"]\napi_url = \"https://api.example/v1\"\npool = 3";
     let profile = file(&format!("{GENERIC}\n{more}"), &[]).unwrap();
     let seconds = |duration: Option<std::time::Duration>| duration.map(|d| d.as_secs());
     assert_eq!((seconds(profile.min_ttl), seconds(profile.max_ttl)), (Some(60), Some(3600)));
@@ -376,6 +376,7 @@ fn values_of_a_profile_are_passed_on() {
     assert_eq!(profile.api_ca_file.as_deref(), Some("/api-ca".as_ref()));
     assert_eq!(profile.proxy.as_deref(), Some("http://proxy.example:3128"));
     assert_eq!(profile.store, Some(crate::Keep::Memory));
+    assert_eq!(profile.pool.map(std::num::NonZeroU8::get), Some(3));
     assert_eq!(profile.token_hosts, ["t.example"]);
     assert_eq!(profile.hosts(), ["api.example"]);
 }

@@ -63,6 +63,7 @@ fn every_key_has_a_meaning() {
         "params" => "{ tenant = \"42\" }",
         "hosts" | "token_hosts" => "[\"api.example.com\"]",
         "min_ttl" | "max_ttl" | "assume_ttl" => "600",
+        "pool" => "3",
         "store" => "\"memory\"",
         _ => "\"https://x.example.com/\"",
     };
@@ -182,7 +183,7 @@ fn unknown_keys_get_a_suggestion() {
     "#);
     insta::assert_snapshot!(refused("banana = \"x\""), @r#"
     error[config.unknown_key]: ~/.config/daypass/daypass.toml:2:1: unknown key "banana"
-      hint: there are: provider, region, token_url, issuer, client_id, client_secret, client_auth, grant, scopes, audience, resource, params, hosts, token_hosts, min_ttl, max_ttl, assume_ttl, api_url, revocation_url, ca_file, api_ca_file, proxy, store
+      hint: there are: provider, region, token_url, issuer, client_id, client_secret, client_auth, grant, scopes, audience, resource, params, hosts, token_hosts, min_ttl, max_ttl, assume_ttl, api_url, revocation_url, ca_file, api_ca_file, proxy, store, pool
     "#);
     insta::assert_snapshot!(told(parse("[profiles.x]\n", Origin::Yours)), @r#"
     error[config.unknown_key]: ~/.config/daypass/daypass.toml:1:2: unknown key "profiles"
@@ -262,4 +263,19 @@ fn an_empty_file_is_a_file() {
     assert_eq!(yours("").profiles().count(), 0);
     assert_eq!(yours("# nothing\n").default_profile(), None);
     section("");
+}
+
+#[test]
+fn a_pool_is_a_small_number() {
+    for (value, number) in [("1", 1), ("255", 255)] {
+        assert_eq!(section(&format!("pool = {value}")).pool.unwrap().get(), number);
+    }
+    for value in ["0", "256", "-1", "0x2"] {
+        let told = refused(&format!("pool = {value}"));
+        assert!(told.contains("must be from 1 to 255"), "{told}");
+    }
+    for value in ["\"3\"", "2.0"] {
+        let told = refused(&format!("pool = {value}"));
+        assert!(told.contains("expected a number"), "{told}");
+    }
 }

@@ -43,6 +43,7 @@ fn a_found_file_may_say_nothing_else() {
         "hosts = [\"evil.example\"]",
         "token_hosts = [\"evil.example\"]",
         "assume_ttl = \"1h\"",
+        "pool = 3",
         "api_url = \"https://evil.example\"",
         "revocation_url = \"https://evil.example\"",
         "ca_file = \"ca.pem\"",
