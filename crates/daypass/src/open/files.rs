@@ -24,9 +24,12 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// own.
 pub(super) fn read_all(opening: &Opening<'_>) -> Result<Vec<ConfigFile>, Error> {
     let folder = config_folder(opening.env);
-    let trusts = |text: &Text, trusted: Origin| match &folder {
-        Some(folder) => is_trusted(text, trusted, folder),
-        None => Ok(false),
+    let parse = |text: &Text, origin: fn(bool) -> Origin| {
+        let trusted = match &folder {
+            Some(folder) => trusted(text, origin(true), folder)?,
+            None => None,
+        };
+        trusted.map_or_else(|| text.parse(origin(false)), Ok)
     };
     let mut files = Vec::new();
     let named = opening.config.map(Path::to_path_buf).or_else(|| {
@@ -38,17 +41,12 @@ pub(super) fn read_all(opening: &Opening<'_>) -> Result<Vec<ConfigFile>, Error> 
             let path = directory.map_or_else(|| path.clone(), |directory| directory.join(path));
             let text = Text::named(&path).map_err(|error| missing(&path, &error))?;
             text.warn_of_owner();
-            let origin = Origin::Named { trusted: trusts(&text, Origin::Named { trusted: true })? };
-            files.push(text.parse(origin)?);
+            files.push(parse(&text, |trusted| Origin::Named { trusted })?);
         }
         (None, Some(directory)) => {
             let path = directory.join(NAME);
             match Text::read(&path, MAX_FOUND_FILE, OFlags::NOFOLLOW | OFlags::NONBLOCK) {
-                Ok(text) => {
-                    let trusted = trusts(&text, Origin::Found { trusted: true })?;
-                    let origin = Origin::Found { trusted };
-                    files.push(text.parse(origin)?);
-                }
+                Ok(text) => files.push(parse(&text, |trusted| Origin::Found { trusted })?),
                 Err(error) if is_absent(&error) => {}
                 Err(error) => return Err(unreadable(&path, &error)),
             }
@@ -108,21 +106,21 @@ fn check_place(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the user trusts a file as it is.
+/// Returns what a file says, if the user trusts it as it is.
 ///
 /// # Errors
 ///
-/// `config.untrusted` if only something beside it is another one than it was.
-fn is_trusted(text: &Text, trusted: Origin, folder: &Path) -> Result<bool, Error> {
+/// What is wrong with the file; `config.untrusted` if only something beside it is another one than
+/// it was.
+fn trusted(text: &Text, origin: Origin, folder: &Path) -> Result<Option<ConfigFile>, Error> {
     let list = trust_list(folder)?;
     let Some(name) = text.name().filter(|name| list.contains(name, &text.bytes)) else {
-        return Ok(false);
+        return Ok(None);
     };
-    // What is wrong with it is told by whoever reads it next.
-    let Ok(file) = text.parse(trusted) else { return Ok(true) };
+    let file = text.parse(origin)?;
     match companions::changed(&file, &name, &list) {
         Some(companion) => Err(companions::untrusted(&text.path, &companion)),
-        None => Ok(true),
+        None => Ok(Some(file)),
     }
 }
 
