@@ -35,6 +35,7 @@ pub fn resolve(files: &[ConfigFile], env: &Env, name: Option<&str>) -> Result<Pr
         spellings.check_agreement()?;
     }
     let (id, secret) = (section.client_id.as_ref(), section.client_secret.as_ref());
+    spellings.as_ref().map_or(Ok(()), |spellings| spellings.check_pair(id, secret))?;
     let spelling = spellings.as_ref().and_then(|spellings| spellings.choose(id, secret));
     let preset = provider.unwrap_or_else(Preset::generic);
     Resolving { selected, section, provider, preset, spellings, spelling }.profile()

@@ -113,6 +113,32 @@ impl<'e> Spellings<'e> {
         self.all.iter().min_by_key(key).copied()
     }
 
+    /// Refuses an id that a file says, which one spelling has, with the secret of another that has
+    /// another one.
+    pub(crate) fn check_pair(
+        &self,
+        client_id: Option<&Value>,
+        client_secret: Option<&Value>,
+    ) -> Result<(), Error> {
+        let (Some(Value::Literal(id)), Some(Value::Env(secret))) = (client_id, client_secret)
+        else {
+            return Ok(());
+        };
+        let id = id.expose();
+        let of_id = self.all.iter().find(|spelling| spelling.id.filled() == Some(id));
+        let of_secret = self.all.iter().find(|spelling| spelling.secret.name == secret);
+        match (of_id, of_secret) {
+            (Some(ids), Some(secrets)) if secrets.id.filled().is_some_and(|own| own != id) => {
+                let (id, secret) = (ids.id.name, secrets.secret.name);
+                let message =
+                    format!("client_id is that of {id}, and {secret} is another client's");
+                Err(Error::new(Code::ConfigAmbiguous, message)
+                    .with_hint(format!("client_secret = {{ env = \"{}\" }}", ids.secret.name)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses two spellings that name different clients, secrets or regions.
     pub(crate) fn check_agreement(&self) -> Result<(), Error> {
         let region = |typed: &'e str| self.preset.region(typed).map_or(typed, |known| known.name);

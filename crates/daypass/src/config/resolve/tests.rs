@@ -1,4 +1,4 @@
-use super::super::tests::{parse, told, yours};
+use super::super::tests::{FOUND, parse, told, yours};
 use super::*;
 use crate::{ClientAuthMethod, CredentialId, Dialect, Revocation};
 
@@ -297,6 +297,38 @@ fn id_and_secret_of_different_spellings_are_never_paired() {
     let pairs = [("GC_CLIENT_ID", "a"), ("GENESYSCLOUD_OAUTHCLIENT_SECRET", "s")];
     let profile = implicit(&[pairs[0], pairs[1], ("GC_REGION", "eu-west-1")]).unwrap();
     assert_eq!(profile.variables().collect::<Vec<_>>(), ["GC_CLIENT_ID", "GC_CLIENT_SECRET"]);
+}
+
+#[test]
+fn an_id_of_one_spelling_in_a_file_is_not_paired_with_the_secret_of_another() {
+    let of = |id: &str, secret: &str| {
+        let text = format!(
+            "[profile.x]\nprovider = \"genesys-cloud\"\nregion = \"eu-west-1\"\n\
+             client_id = {id:?}\nclient_secret = {{ env = {secret:?} }}\n"
+        );
+        let env = env(&[
+            ("GENESYSCLOUD_OAUTHCLIENT_ID", "a"),
+            ("GENESYSCLOUD_OAUTHCLIENT_SECRET", "s"),
+            ("GC_CLIENT_ID", "b"),
+            ("GC_CLIENT_SECRET", "t"),
+            ("GENESYS_CLOUD_CLIENT_SECRET", "u"),
+        ]);
+        resolve(&[parse(&text, FOUND).unwrap()], &env, Some("x"))
+    };
+    for (id, secret, fine) in [
+        ("a", "GENESYSCLOUD_OAUTHCLIENT_SECRET", true),
+        ("b", "GC_CLIENT_SECRET", true),
+        ("c", "GC_CLIENT_SECRET", true),
+        // A secret that has no id of its own is nobody else's.
+        ("a", "GENESYS_CLOUD_CLIENT_SECRET", true),
+        ("b", "GENESYSCLOUD_OAUTHCLIENT_SECRET", false),
+    ] {
+        assert_eq!(of(id, secret).is_ok(), fine, "{id} {secret}");
+    }
+    insta::assert_snapshot!(told(of("a", "GC_CLIENT_SECRET")), @r#"
+    error[config.ambiguous]: client_id is that of GENESYSCLOUD_OAUTHCLIENT_ID, and GC_CLIENT_SECRET is another client's
+      hint: client_secret = { env = "GENESYSCLOUD_OAUTHCLIENT_SECRET" }
+    "#);
 }
 
 #[test]
