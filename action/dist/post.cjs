@@ -272,7 +272,8 @@ var KEYS = {
   revocation_url: "text",
   ca_file: "text",
   api_ca_file: "text",
-  proxy: "text"
+  proxy: "text",
+  pool: "number"
 };
 var OWN = { id: "DAYPASS_CLIENT_ID", secret: "DAYPASS_CLIENT_SECRET" };
 function variablesOf(provider) {
@@ -294,6 +295,9 @@ function value(key, kind, text) {
   switch (kind) {
     case "text":
       return quoted(text);
+    case "number":
+      if (/^\d{1,9}$/.test(text)) return `${Number(text)}`;
+      throw new Problem("config.invalid", `${input(key)} is no number`);
     case "words":
       return array(text.split(/[\s,]+/));
     case "list":

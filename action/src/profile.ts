@@ -2,7 +2,7 @@
 
 import { Problem } from './problem.ts'
 
-type Kind = 'text' | 'list' | 'words' | 'table'
+type Kind = 'text' | 'number' | 'list' | 'words' | 'table'
 
 /** Every key of a profile that is an input, in kebab case there. */
 export const KEYS: Readonly<Record<string, Kind>> = {
@@ -26,6 +26,7 @@ export const KEYS: Readonly<Record<string, Kind>> = {
   ca_file: 'text',
   api_ca_file: 'text',
   proxy: 'text',
+  pool: 'number',
 }
 
 export interface Variables {
@@ -61,6 +62,9 @@ function value(key: string, kind: Kind, text: string): string {
   switch (kind) {
     case 'text':
       return quoted(text)
+    case 'number':
+      if (/^\d{1,9}$/.test(text)) return `${Number(text)}`
+      throw new Problem('config.invalid', `${input(key)} is no number`)
     case 'words':
       return array(text.split(/[\s,]+/))
     case 'list':

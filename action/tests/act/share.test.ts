@@ -41,7 +41,7 @@ ${use}      ${call()}
 `
 }
 
-test('a prepare job asks once, and warm jobs ask nobody', async () => {
+test('a prepare job asks once, and warm jobs ask nobody', async t => {
   await bench.sandbox('--lifetime', '1h')
   const cold = await bench.run(matrix(), { secrets })
   assert.equal(cold.code, 0, cold.log)
@@ -49,6 +49,7 @@ test('a prepare job asks once, and warm jobs ask nobody', async () => {
   const warm = await bench.run(matrix(), { secrets })
   assert.equal(warm.code, 0, warm.log)
   assert.equal(await bench.tokenRequests(), 1, 'warm')
+  t.diagnostic(`soak: action: ${JOBS} jobs after one that prepares: 1 token request cold, 0 warm`)
   assert.equal(warm.log.match(/Success - Post .\/action/g)?.length, JOBS + 1)
 })
 

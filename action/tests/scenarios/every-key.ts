@@ -23,6 +23,7 @@ export const scenario: Scenario = {
     'ca-file': '/etc/ca.pem',
     'api-ca-file': '/etc/api.pem',
     proxy: 'http://proxy.example:3128',
+    pool: '03',
     'cache-key': 'a text',
     lifetime: '2h',
     timeout: '5s',
