@@ -55,25 +55,20 @@ impl Pool {
         }
     }
 
-    /// Takes a connection that is open and free.
+    /// Takes a connection that is open and free, or is about to be: its task may not have run yet
+    /// since its last answer ended.
     pub(super) fn take(&self) -> Option<Link> {
         if self.speaks.load(Ordering::Relaxed) == HTTP2 {
             let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
             return shared.clone().filter(|link| !link.is_closed()).map(Link::Http2);
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut busy = Vec::new();
-        let found = loop {
-            match idle.pop() {
-                Some((_, link)) if link.is_closed() => {}
-                Some((_, link)) if link.is_ready() => break Some(link),
-                // Its task has not run yet since its last answer ended.
-                Some(link) => busy.push(link),
-                None => break None,
+        while let Some((_, link)) = idle.pop() {
+            if !link.is_closed() {
+                return Some(Link::Http1(link));
             }
-        };
-        idle.extend(busy.into_iter().rev());
-        found.map(Link::Http1)
+        }
+        None
     }
 
     /// Makes a connection, or takes one that somebody else made meanwhile for all.
@@ -161,16 +156,23 @@ impl Link {
         pool: &Arc<Pool>,
     ) -> Result<Response<Streamed>, (hyper::Error, Option<Box<Request<RequestBody>>>)> {
         match self {
-            Self::Http1(mut link) => match link.try_send_request(request).await {
-                Ok(answer) => {
-                    let lease = Lease { link, pool: Arc::clone(pool) };
-                    Ok(answer.map(|body| Streamed::new(body, Some(lease))))
+            Self::Http1(mut link) => {
+                if !link.is_ready()
+                    && let Err(error) = link.ready().await
+                {
+                    return Err((error, Some(Box::new(request))));
                 }
-                Err(mut error) => {
-                    let request = error.take_message().map(Box::new);
-                    Err((error.into_error(), request))
+                match link.try_send_request(request).await {
+                    Ok(answer) => {
+                        let lease = Lease { link, pool: Arc::clone(pool) };
+                        Ok(answer.map(|body| Streamed::new(body, Some(lease))))
+                    }
+                    Err(mut error) => {
+                        let request = error.take_message().map(Box::new);
+                        Err((error.into_error(), request))
+                    }
                 }
-            },
+            }
             Self::Http2(mut link) => match link.try_send_request(request).await {
                 Ok(answer) => Ok(answer.map(|body| Streamed::new(body, None))),
                 Err(mut error) => {
