@@ -158,7 +158,7 @@ async function played(scenario: Scenario, root: string): Promise<string> {
     },
     async fetch(url, init) {
       const request = new Request(url, init)
-      told.push(`asks ${request.method} ${url}${request.headers.has('authorization') ? ' with the runtime token' : ''}`)
+      told.push(`asks ${request.method} ${url}${request.headers.has('authorization') ? ' with the runtime token' : ''}${request.redirect === 'follow' ? ' and follows' : ''}`)
       const body = await request.clone().text()
       if (body !== '') told.push(`  ${body}`)
       if (scenario.cache === undefined) throw new TypeError('fetch failed')
