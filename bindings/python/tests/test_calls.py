@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 import types
 from typing import Any
 
@@ -137,3 +138,19 @@ def test_a_cached_function_is_a_source(world: World) -> None:
         return token
 
     assert daypass.call_with_token(fetch.as_source("ci"), call) == "ci-2"
+
+
+def test_a_traceback_with_locals_does_not_show_the_token(source: daypass.TokenSource) -> None:
+    @daypass.retry_unauthorized(source)
+    def fails() -> None:
+        raise ValueError
+
+    @daypass.retry_unauthorized(source)
+    async def fails_later() -> None:
+        raise ValueError
+
+    for call in (fails, lambda: asyncio.run(fails_later())):
+        with pytest.raises(ValueError) as caught:
+            call()
+        told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+        assert source.token() not in "".join(told.format())

@@ -175,6 +175,9 @@ def test_tokens_go_to_named_hosts_and_over_tls(world: World, source: daypass.Tok
     session = requests.Session()
     for auth, url in [
         (daypass.requests.Auth(source), "http://api.example.com/"),
+        (daypass.requests.Auth(source), "http://127.evil.example/"),
+        (daypass.requests.Auth(source), "http://127.0.0.1.evil.example/"),
+        (daypass.requests.Auth(source), "http://localhost.evil.example/"),
         (daypass.requests.Auth(source), "ftp://127.0.0.1/"),
         (daypass.requests.Auth(source, hosts=["api.example.com"]), world.api),
     ]:

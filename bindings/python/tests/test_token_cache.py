@@ -382,3 +382,10 @@ def test_a_bare_decorator_and_a_wrong_ttl() -> None:
     assert fetch() == "token"
     with pytest.raises(ValueError, match="ttl"):
         daypass.token_cache(ttl="soon")
+
+
+@pytest.mark.parametrize("key", ["", b""])
+def test_an_empty_key_seals_nothing(key: str | bytes) -> None:
+    with pytest.raises(daypass.ConfigError) as caught:
+        daypass.token_cache(ttl=60, key=key)
+    assert caught.value.code == "config.secret_empty"

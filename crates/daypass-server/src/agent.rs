@@ -18,11 +18,12 @@ mod socket;
 mod tests;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use daypass::{Clock, Error, Opened, Timestamp};
 use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 pub use self::held::Reopen;
@@ -81,6 +82,8 @@ struct Inner {
     stop: Notify,
     /// The port for metrics.
     metrics_at: OnceLock<u16>,
+    /// The listeners on that port, until they are served.
+    watching: Mutex<Vec<TcpListener>>,
 }
 
 impl fmt::Debug for Agent {
@@ -97,8 +100,19 @@ impl Agent {
         let started = clock.now();
         let (profiles, stop) = (Profiles::default(), Notify::new());
         let metrics_at = OnceLock::new();
-        let inner =
-            Inner { settings, clock, started, profiles, metrics, life, parts, stop, metrics_at };
+        let watching = Mutex::default();
+        let inner = Inner {
+            settings,
+            clock,
+            started,
+            profiles,
+            metrics,
+            life,
+            parts,
+            stop,
+            metrics_at,
+            watching,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -116,6 +130,18 @@ impl Agent {
     /// Returns the names of the profiles, the first first.
     pub fn profiles(&self) -> Vec<String> {
         self.inner.profiles.names()
+    }
+
+    /// Takes the port for metrics, if one is wanted: before anybody is told that the agent is ready.
+    ///
+    /// # Errors
+    ///
+    /// `usage`: it is taken.
+    pub async fn listen(&self) -> Result<(), Error> {
+        match self.inner.settings.metrics_port {
+            Some(port) if self.inner.metrics_at.get().is_none() => serve::listen(self, port).await,
+            _ => Ok(()),
+        }
     }
 
     /// Answers on the socket until somebody says stop, or until its time is over; then no more

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from ._source import AnySource, AsyncSource, Source
 
-LOOPBACK = ("localhost", "::1")
-
 
 class Bearer(str):
     """The value of an `Authorization` header. A traceback that shows locals does not show it."""
@@ -72,8 +70,7 @@ class Destinations:
         """Raises a ConfigError where a token may not go."""
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
-        local = host in LOOPBACK or host.startswith("127.")
-        if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(host)):
             raise ConfigError(
                 f"a token would go to {host} without TLS",
                 "config.insecure_url",
@@ -85,3 +82,14 @@ class Destinations:
                 "config.insecure_url",
                 "use another session for it, or name it: hosts in the profile, or hosts= here",
             )
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether a host is this machine by its text alone: `127.evil.example` is a name like any other."""
+    from ipaddress import IPv4Address, ip_address
+
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback if isinstance(address, IPv4Address) else str(address) == "::1"

@@ -30,28 +30,37 @@ def call_with_token(
     what a block did before its 401 would be done twice. An async function is awaited.
     """
     found = source_of(source)
+
+    def call(bearer: Bearer) -> Any:
+        return function(bearer.token, *args, **kwargs)
+
     if inspect.iscoroutinefunction(function):
-        return _acall(found, function, args, kwargs)  # type: ignore[return-value]
-    sent = bearer(found)
+        return _acalled(found, call)  # type: ignore[return-value]
+    return _called(found, call)  # type: ignore[no-any-return]
+
+
+def _called(source: AnySource, call: Callable[[Bearer], Any]) -> Any:
+    sent = bearer(source)
     try:
-        return function(sent.token, *args, **kwargs)
+        return call(sent)
     except Exception as error:
         if not is_unauthorized(error):
             raise
-        fresh = successor(found, sent)
+        fresh = successor(source, sent)
         if fresh is None:
             raise
     try:
-        return function(fresh.token, *args, **kwargs)
+        return call(fresh)
     except Exception as error:
-        _reject_again(found, fresh, error)
+        if is_unauthorized(error):
+            source.reject(fresh.token)
         raise
 
 
-async def _acall(source: AnySource, function: Any, args: Any, kwargs: Any) -> Any:
+async def _acalled(source: AnySource, call: Callable[[Bearer], Any]) -> Any:
     sent = await abearer(source)
     try:
-        return await function(sent.token, *args, **kwargs)
+        return await call(sent)
     except Exception as error:
         if not is_unauthorized(error):
             raise
@@ -59,7 +68,7 @@ async def _acall(source: AnySource, function: Any, args: Any, kwargs: Any) -> An
         if fresh is None:
             raise
     try:
-        return await function(fresh.token, *args, **kwargs)
+        return await call(fresh)
     except Exception as error:
         if is_unauthorized(error):
             await source.areject(fresh.token)
@@ -78,32 +87,17 @@ def retry_unauthorized(source: AnySource | str | None = None, /) -> Callable[[Ca
 
             @functools.wraps(function)
             async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
-                return await _acall(found, _without_token(function), args, kwargs)
+                return await _acalled(found, lambda _bearer: function(*args, **kwargs))
 
             return awaited  # type: ignore[return-value]
 
         @functools.wraps(function)
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
-            def without_token(_token: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
-                return function(*args, **kwargs)
-
-            return call_with_token(found, without_token, *args, **kwargs)
+            return _called(found, lambda _bearer: function(*args, **kwargs))  # type: ignore[no-any-return]
 
         return called
 
     return decorate
-
-
-def _without_token(function: Any) -> Any:
-    async def without_token(_token: str, *args: Any, **kwargs: Any) -> Any:
-        return await function(*args, **kwargs)
-
-    return without_token
-
-
-def _reject_again(source: AnySource, fresh: Bearer, error: Exception) -> None:
-    if is_unauthorized(error):
-        source.reject(fresh.token)
 
 
 def is_unauthorized(error: Exception) -> bool:

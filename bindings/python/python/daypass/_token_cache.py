@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, cast, overload
 
 from ._daypass import Entry, Key
+from ._errors import ConfigError
 from ._slot import ASSUMED, Slot
 from ._values import described, seconds, typed
 
@@ -95,6 +96,12 @@ def token_cache(
     With `key=`, a secret, processes share the token: sealed in the cache folder, as JSON, under the function's module and
     name (or `name`) and its arguments. What else the token depends on must be an argument.
     """
+    if key is not None and not key:
+        raise ConfigError(
+            "the key of token_cache is empty: anybody could open what it seals",
+            "config.secret_empty",
+            "is the variable set that it comes from? Pull requests from forks get no secrets",
+        )
     sealed = None if key is None else Key(key)
     del key
     longest = None if ttl is None else seconds(ttl)

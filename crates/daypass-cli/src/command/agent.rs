@@ -192,6 +192,7 @@ fn serve(context: &Context, args: &Agent, socket: AgentSocket) -> Result<(), Err
         let mut ready = Ready::new(socket.address(), std::process::id(), agent.profiles());
         ready.gateway = beside.told();
         let (mut first, second) = (Signals::to_stop()?, Signals::to_stop()?);
+        agent.listen().await?;
         // From here on connections are answered: they wait in the socket already.
         ready.tell(context, args)?;
         notify(&context.env, "READY=1");

@@ -171,6 +171,7 @@ pub(crate) fn run(context: &Context, args: &Gateway) -> Result<ExitCode, Error> 
         let socket = place::fresh(&context.env)?;
         let address = socket.address().to_variable().to_string_lossy().into_owned();
         let (mut first, mut second) = (Signals::to_stop()?, Signals::to_stop()?);
+        agent.listen().await?;
         tell(context, args, &running, &exports, &address)?;
         notify(&context.env, "READY=1");
         let serving = agent.serve(socket, std::future::pending());

@@ -396,3 +396,16 @@ fn an_agent_can_be_a_gateway_too_and_both_end_together() {
     assert!(out.contains("\"total\"") && out.trim_end().ends_with('1'), "{out}");
     assert_eq!(cli.asked(), 1);
 }
+
+#[test]
+fn an_agent_that_cannot_have_its_port_is_not_ready_and_not_there() {
+    let cli = Cli::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let ran = cli.run(&["agent", "--detach", "--metrics-port", &port]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the port for metrics cannot be listened on"), "{}", ran.stderr);
+    // Its place is free.
+    let agent = Background::of(&cli.run(&["agent", "--detach", "--json"]).quiet());
+    assert!(lives(agent.pid));
+}

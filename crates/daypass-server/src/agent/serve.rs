@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -67,10 +67,8 @@ pub(super) async fn serve(
     let failed =
         |error: io::Error| Error::new(Code::Internal, format!("the agent's socket fails: {error}"));
     let listener = socket.listen().map_err(failed)?;
-    let watchers = match inner.settings.metrics_port {
-        Some(port) => watch(agent, port).await?,
-        None => Vec::new(),
-    };
+    agent.listen().await?;
+    let watchers = watch(agent);
     let graceful = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     let router = api::router(agent);
@@ -156,7 +154,7 @@ where
 }
 
 /// Listens for those who watch, on both loopback addresses or on none.
-async fn watch(agent: &Agent, port: u16) -> Result<Vec<tokio::task::JoinHandle<()>>, Error> {
+pub(super) async fn listen(agent: &Agent, port: u16) -> Result<(), Error> {
     let failed = |error: io::Error| {
         Error::new(Code::Usage, format!("the port for metrics cannot be listened on: {error}"))
             .with_hint("is it taken? --metrics-port 0 takes a free one")
@@ -173,11 +171,19 @@ async fn watch(agent: &Agent, port: u16) -> Result<Vec<tokio::task::JoinHandle<(
     }
     let _ = agent.inner.metrics_at.set(port);
     tracing::info!("metrics are at http://127.0.0.1:{port}/metrics");
+    *agent.inner.watching.lock().unwrap_or_else(PoisonError::into_inner) = listeners;
+    Ok(())
+}
+
+/// Answers those who watch.
+fn watch(agent: &Agent) -> Vec<tokio::task::JoinHandle<()>> {
+    let mut listeners = agent.inner.watching.lock().unwrap_or_else(PoisonError::into_inner);
+    let port = agent.inner.metrics_at.get().copied().unwrap_or_default();
     let router = api::watching().with_state(agent.clone());
-    Ok(listeners
-        .into_iter()
+    listeners
+        .drain(..)
         .map(|listener| tokio::spawn(watched(listener, router.clone(), port)))
-        .collect())
+        .collect()
 }
 
 async fn watched(listener: TcpListener, router: Router, port: u16) {

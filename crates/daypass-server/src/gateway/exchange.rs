@@ -179,8 +179,6 @@ impl Exchange {
             let (status, now) = (answer.status(), self.clock.now());
             let pause = throttled::wait(&outgoing.method, status, answer.headers(), left, now);
             let Some(pause) = pause else { return Ok(answer) };
-            // A pause of nothing would make this a loop without end.
-            let pause = pause.max(Duration::from_millis(100));
             sleep(pause).await;
             let token = match slot.at_hand() {
                 Some(token) => token,

@@ -9,6 +9,10 @@ use std::time::Duration;
 use daypass::Ticks;
 use http::HeaderMap;
 
+/// The longest that a window is believed to last: what an API says must not hold requests back for
+/// as long as it likes. Past it they go, and the API's own 429 tells.
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// What an answer says about the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Told {
@@ -20,6 +24,11 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
+        let told = Self::as_said(headers)?;
+        Some(Self { reset: told.reset.min(LONGEST), ..told })
+    }
+
+    fn as_said(headers: &HeaderMap) -> Option<Self> {
         let number = |name: &str| {
             let text = headers.get(name)?.to_str().ok()?;
             let digits = text.split([',', ';']).next()?.trim();
@@ -145,6 +154,8 @@ mod tests {
         assert_eq!(told(&three), says(5, 9));
         let one = told(&[("ratelimit", "\"default\";r=50;t=30, \"day\";r=1;t=9")]);
         assert_eq!(one, Some(Told { allowed: None, left: 50, reset: Duration::from_secs(30) }));
+        let years = told(&[("ratelimit-remaining", "0"), ("ratelimit-reset", "99999999")]);
+        assert_eq!(years.map(|told| told.reset), Some(LONGEST));
         assert_eq!(told(&[]), None);
         assert_eq!(told(&[("ratelimit", "\"default\";r=50")]), None);
     }

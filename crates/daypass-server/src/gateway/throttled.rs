@@ -6,6 +6,9 @@ use daypass::Timestamp;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Method, StatusCode};
 
+/// The shortest pause: one of nothing would make a loop of it.
+const LEAST: Duration = Duration::from_millis(100);
+
 /// Returns how long to wait before a request is sent again; `None` passes the answer on.
 ///
 /// Only what may be done twice (RFC 9110 section 9.2.2) and only as the API says: without a
@@ -20,7 +23,7 @@ pub(super) fn wait(
     if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         return None;
     }
-    let after = retry_after(headers, now)?;
+    let after = retry_after(headers, now)?.max(LEAST);
     (method.is_idempotent() && after <= left).then_some(after)
 }
 
@@ -47,7 +50,7 @@ mod tests {
         let s = Duration::from_secs;
         for (method, status, after, expected) in [
             ("GET", 429, Some("7"), Some(s(7))),
-            ("GET", 503, Some("0"), Some(s(0))),
+            ("GET", 503, Some("0"), Some(LEAST)),
             ("PUT", 429, Some("7"), Some(s(7))),
             ("DELETE", 503, Some("60"), Some(s(60))),
             ("GET", 429, Some("61"), None),
@@ -55,7 +58,7 @@ mod tests {
             ("GET", 429, Some("soon"), None),
             ("GET", 429, Some("-1"), None),
             ("GET", 429, Some("Sun, 06 Nov 1994 08:49:47 GMT"), Some(s(10))),
-            ("GET", 429, Some("Sun, 06 Nov 1994 08:49:27 GMT"), Some(s(0))),
+            ("GET", 429, Some("Sun, 06 Nov 1994 08:49:27 GMT"), Some(LEAST)),
             ("POST", 429, Some("7"), None),
             ("PATCH", 503, Some("7"), None),
             ("GET", 500, Some("7"), None),
@@ -69,6 +72,7 @@ mod tests {
             let status = StatusCode::from_u16(status).unwrap();
             let waits = wait(&method, status, &headers, s(60), now);
             assert_eq!(waits, expected, "{method} {status} {after:?}");
+            assert_eq!(wait(&method, status, &headers, s(0), now), None, "no time is left");
         }
     }
 }
