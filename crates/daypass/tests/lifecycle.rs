@@ -484,6 +484,20 @@ async fn a_refusal_is_shared_through_the_folder_and_a_changed_secret_asks_at_onc
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_only_waits_for_a_throttle_notes_no_event() {
+    let folder = Folder::new();
+    let retry_after = Some(daypass_sandbox::RetryAfter::Seconds(100));
+    let throttle = Fault::Throttle { status: 429, retry_after };
+    folder.world.sandbox.script(Endpoint::Token, [throttle]);
+    for _ in 0..4 {
+        get(&folder.step()).await.unwrap_err();
+    }
+    assert_eq!(folder.world.asked(), 1);
+    let record = folder.step().record().await.unwrap().unwrap();
+    assert_eq!(record.events.len(), 1, "{:?}", record.events);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_throttle_is_shared_through_the_folder_and_force_does_not_pass_it() {
     let folder = Folder::new();
     let world = &folder.world;

@@ -105,3 +105,19 @@ impl<'a> Iterator for Chain<'a> {
         Some(link)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_none_for_a_server_is_a_matter_of_trust_told_in_words() {
+        let inner = io::Error::other("CaUsedAsEndEntity");
+        let other = CertificateError::Other(rustls::OtherError(Arc::new(inner)));
+        let told = of_tls(&rustls::Error::InvalidCertificate(other));
+        assert!(matches!(&told, HttpError::Untrusted(_)), "{told}");
+        assert!(!told.to_string().contains("CaUsed"), "{told}");
+    }
+}
