@@ -34,7 +34,8 @@ const BODY: Duration = Duration::from_secs(10);
 const REVOKING: Duration = Duration::from_secs(15);
 
 const TOKEN: &[&str] = &["profile", "min_ttl", "preferred_ttl", "received_since", "timeout"];
-const PROFILE: &[&str] = &["profile"];
+const REJECT: &[&str] = &["profile", "worked"];
+const REVOKE: &[&str] = &["profile"];
 
 /// All that the socket answers.
 pub(super) fn router(agent: &Agent) -> Router {
@@ -106,14 +107,15 @@ async fn token(State(agent): State<Agent>, request: Request) -> Response<Body> {
 async fn reject(State(agent): State<Agent>, request: Request) -> Response<Body> {
     let query = request.uri().query().map(str::to_owned);
     let answered = async {
-        let held = profile(&agent, query.as_deref())?;
+        let query = Query::parse(query.as_deref(), REJECT)?;
+        let held = agent.inner.profiles.find(query.profile.as_deref())?;
         let body = body(request, MAX_REFUSED).await?;
         let text = std::str::from_utf8(&body).unwrap_or_default().trim();
         let refused = AccessToken::new(text).map_err(|error| {
             Error::new(Code::Usage, format!("in the body: {error}"))
                 .with_hint("the body is the token that the API refused, and nothing else")
         })?;
-        held.reject(&refused).await?;
+        held.reject(&refused, query.worked).await?;
         agent.inner.metrics.rejected(&held.profile.name);
         Ok(empty(StatusCode::NO_CONTENT))
     };
@@ -123,7 +125,8 @@ async fn reject(State(agent): State<Agent>, request: Request) -> Response<Body> 
 async fn revoke(State(agent): State<Agent>, request: Request) -> Response<Body> {
     let query = request.uri().query().map(str::to_owned);
     let answered = async {
-        let held = profile(&agent, query.as_deref())?;
+        let query = Query::parse(query.as_deref(), REVOKE)?;
+        let held = agent.inner.profiles.find(query.profile.as_deref())?;
         if !agent.inner.settings.allow_revoke {
             return Err(Error::new(Code::AgentRefused, "this agent revokes no token")
                 .with_hint("start it with daypass agent --allow-revoke, or revoke without it"));
@@ -236,10 +239,6 @@ async fn nothing(request: Request) -> Response<Body> {
         )
         .with_hint("docs/agent.md lists what it has; a newer daypass may know more"),
     )
-}
-
-fn profile(agent: &Agent, query: Option<&str>) -> Result<Arc<Held>, Error> {
-    agent.inner.profiles.find(Query::parse(query, PROFILE)?.profile.as_deref())
 }
 
 async fn body(request: Request, most: usize) -> Result<axum::body::Bytes, Error> {

@@ -90,10 +90,11 @@ impl Held {
         Some(follower)
     }
 
-    /// Tells that an API refused a token.
-    pub(super) async fn reject(&self, token: &AccessToken) -> Result<(), Error> {
+    /// Tells that an API refused a token, and whether it accepted that token before.
+    pub(super) async fn reject(&self, token: &AccessToken, worked: bool) -> Result<(), Error> {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.fingerprint());
-        self.source().reject(token).await
+        let source = self.source();
+        if worked { source.reject_worked(token).await } else { source.reject(token).await }
     }
 
     /// Returns what whoever gets this token should know: that an API refused it already, or that it

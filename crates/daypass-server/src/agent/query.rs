@@ -18,6 +18,7 @@ pub(super) struct Query {
     pub(super) preferred_ttl: Option<Duration>,
     pub(super) received_since: Option<i64>,
     pub(super) timeout: Option<Duration>,
+    pub(super) worked: bool,
 }
 
 impl Query {
@@ -42,6 +43,10 @@ impl Query {
                     let millis = value.parse();
                     parsed.received_since =
                         Some(millis.map_err(|_| wrong(&name, "is no number of milliseconds"))?);
+                }
+                "worked" => {
+                    parsed.worked =
+                        value.parse().map_err(|_| wrong(&name, "is neither true nor false"))?;
                 }
                 _ => {}
             }
@@ -71,7 +76,8 @@ fn wrong(name: &str, what: &str) -> Error {
 mod tests {
     use super::*;
 
-    const ALL: &[&str] = &["profile", "min_ttl", "preferred_ttl", "received_since", "timeout"];
+    const ALL: &[&str] =
+        &["profile", "min_ttl", "preferred_ttl", "received_since", "timeout", "worked"];
 
     #[test]
     fn a_query_says_what_is_wanted() {
@@ -94,6 +100,8 @@ mod tests {
         let query = Query::parse(Some("profile=a+b%26%C3%A4"), ALL).unwrap();
         assert_eq!(query.profile.as_deref(), Some("a b&\u{e4}"));
         assert_eq!(Query::parse(None, ALL).unwrap(), Query::default());
+        assert!(Query::parse(Some("worked=true"), ALL).unwrap().worked);
+        assert!(!Query::parse(Some("worked=false"), ALL).unwrap().worked);
     }
 
     #[test]
@@ -106,6 +114,7 @@ mod tests {
             "config=%2Fetc%2Fpasswd",
             "received_since=1.5",
             "timeout=",
+            "worked=1",
             "token_url=http://evil",
         ] {
             let error = Query::parse(Some(query), ALL).unwrap_err();

@@ -209,6 +209,17 @@ async fn a_token_that_an_api_refused_already_comes_with_a_warning_while_fetching
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_worked_before_it_was_refused_is_replaced_however_often_it_happens() {
+    let world = World::new().await;
+    let source = AgentClient::new(world.address.clone(), None, Arc::new(SystemClock));
+    for round in 1..=5 {
+        let granted = source.token(Want::default()).await.unwrap();
+        assert_eq!(world.asked(), round, "it was damped");
+        source.reject_worked(granted.token.access_token()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_shorter_than_preferred_comes_with_a_warning() {
     let world = World::new().await;
     let granted = world.token().await.unwrap().granted;

@@ -36,7 +36,7 @@ impl AgentAddress {
     ///
     /// As [`AgentAddress::token`].
     pub fn reject(&self, profile: Option<&str>, refused: &AccessToken) -> Result<(), Error> {
-        self.ask(&wire::reject(profile, refused.secret()), PROMPT)?.success(self).map(drop)
+        self.ask(&wire::reject(profile, refused.secret(), false), PROMPT)?.success(self).map(drop)
     }
 
     /// Asks what the agent has: `GET /v1/status`.

@@ -86,6 +86,13 @@ impl Inner {
         Ok(Landing::Granted(Box::new(granted)))
     }
 
+    /// Tells the agent that an API refused a token, and whether it accepted that token before.
+    async fn tell_of(&self, refused: &AccessToken, worked: bool) -> Result<(), Error> {
+        self.slot.refuse(refused.fingerprint());
+        let request = wire::reject(self.profile.as_deref(), refused.secret(), worked);
+        exchange::ask(&self.address, &request, PROMPT).await?.success(&self.address).map(drop)
+    }
+
     fn keep(&self, granted: &Granted) {
         let token = &granted.token;
         let left = token.remaining(self.clock.now());
@@ -137,9 +144,10 @@ impl TokenSource for AgentClient {
     }
 
     async fn reject(&self, token: &AccessToken) -> Result<(), Error> {
-        let inner = &self.inner;
-        inner.slot.refuse(token.fingerprint());
-        let request = wire::reject(inner.profile.as_deref(), token.secret());
-        exchange::ask(&inner.address, &request, PROMPT).await?.success(&inner.address).map(drop)
+        self.inner.tell_of(token, false).await
+    }
+
+    async fn reject_worked(&self, token: &AccessToken) -> Result<(), Error> {
+        self.inner.tell_of(token, true).await
     }
 }

@@ -256,6 +256,17 @@ async fn a_rejected_token_is_forwarded_and_not_handed_out_from_memory() {
     let second = client.token(Want::default()).await.unwrap();
     assert_eq!(second.token.access_token().secret(), "t2");
     assert!(agent.requests()[1].ends_with("\r\n\r\nt0"));
+    client.reject_worked(second.token.access_token()).await.unwrap();
+    assert!(matches!(client.cached(MinTtl::TOKEN), Fresh::Miss));
+    let lines: Vec<_> =
+        agent.requests().iter().map(|r| r.lines().next().unwrap().to_owned()).collect();
+    let expected = [
+        "GET /v1/token?profile=p&timeout=30 HTTP/1.1",
+        "POST /v1/reject?profile=p HTTP/1.1",
+        "GET /v1/token?profile=p&timeout=30 HTTP/1.1",
+        "POST /v1/reject?profile=p&worked=true HTTP/1.1",
+    ];
+    assert_eq!(lines, expected);
 }
 
 #[tokio::test]

@@ -149,10 +149,11 @@ pub(super) fn token(want: &AgentWant<'_>) -> Zeroizing<Vec<u8>> {
     request("GET", &query.to("/v1/token"), "accept: text/plain\r\n", b"")
 }
 
-/// Tells that an API refused a token.
-pub(super) fn reject(profile: Option<&str>, refused: &str) -> Zeroizing<Vec<u8>> {
+/// Tells that an API refused a token; `worked` is whether it accepted the token before.
+pub(super) fn reject(profile: Option<&str>, refused: &str, worked: bool) -> Zeroizing<Vec<u8>> {
     let mut query = Query::default();
     query.add("profile", profile);
+    query.add("worked", worked.then_some("true"));
     let target = query.to("/v1/reject");
     request("POST", &target, "content-type: text/plain\r\n", refused.as_bytes())
 }
