@@ -32,6 +32,7 @@ export interface Options {
   readonly args?: readonly string[]
   /** A folder of programs that come first. */
   readonly path?: string
+  readonly env?: Readonly<Record<string, string>>
   /** Told when the log has this. */
   readonly when?: readonly [RegExp, (act: ChildProcess) => void]
 }
@@ -99,7 +100,7 @@ export class Bench {
     return `on: [push, pull_request]\nenv: { RUNNER_TEMP: '${this.temporary}' }\njobs:\n  job:\n    runs-on: ubuntu-latest\n${job}    steps:\n      - uses: actions/checkout@v5\n${body}\n`
   }
 
-  async run(workflow: string, { event = 'push', payload, secrets, args = [], path, when }: Options = {}): Promise<Ran> {
+  async run(workflow: string, { event = 'push', payload, secrets, args = [], path, env: more, when }: Options = {}): Promise<Ran> {
     const name = join(this.repository, '.github/workflows/test.yml')
     writeFileSync(name, workflow)
     // JSON is YAML, and has no rule of its own for quotes.
@@ -107,7 +108,7 @@ export class Bench {
     writeFileSync(join(this.root, 'event.json'), JSON.stringify(payload ?? {}))
     const flags = ['-W', name, '-P', 'ubuntu-latest=-self-hosted', '--secret-file', join(this.root, 'secrets.yml'), '--eventpath', join(this.root, 'event.json')]
     const cache = ['--cache-server-addr', '127.0.0.1', '--cache-server-path', join(this.root, 'cache')]
-    const env = { PATH: [path, NODE, process.env['PATH']].filter(folder => folder !== undefined).join(':'), HOME: this.home, LANG: 'C.UTF-8' }
+    const env = { PATH: [path, NODE, process.env['PATH']].filter(folder => folder !== undefined).join(':'), HOME: this.home, LANG: 'C.UTF-8', ...more }
     const act = spawn(join(TOOLS, 'act'), [event, ...flags, ...cache, ...args], { cwd: this.repository, env, stdio: ['ignore', 'pipe', 'pipe'] })
     let log = ''
     let told = false
