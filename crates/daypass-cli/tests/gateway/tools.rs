@@ -67,10 +67,12 @@ fn curl_works_with_the_token_and_without_one_on_the_secret_path() {
 }
 
 #[test]
-fn requests_and_fetch_stream_uploads_through_a_refusal() {
+fn requests_fetch_and_axios_stream_uploads_through_a_refusal() {
     let upload = [&python(), &script("upload.py"), "900000"];
     let fetch = ["node", &script("fetch.mjs"), "700000"];
-    for (command, expected) in [(upload, "900000"), (fetch, "200 5 200 700000")] {
+    let axios = ["node", &script("axios.mjs"), "600000"];
+    let all = [(upload, "900000"), (fetch, "200 5 200 700000"), (axios, "200 5 200 600000")];
+    for (command, expected) in all {
         let world = World::new(Duration::from_secs(3600));
         assert_eq!(world.behind(&[], &command), expected);
         // The token in the cache is refused now, and what was refused is sent again.
