@@ -4,7 +4,7 @@
 //! worth nothing elsewhere; it talks to one API, and answers a 401 with another token and the same
 //! request. Files, from the outside in: `listen`, `serve`, `peer` (connections); `admit` with
 //! `target`, `guard`, `local`, `login` (who may ask for what); `exchange` with `headers`,
-//! `outgoing`, `replay`, `refusal`, `challenge`, `suspicion`, `throttled`, `pace` (a request on its way);
+//! `outgoing`, `replay` (with `segments`), `refusal`, `challenge`, `suspicion`, `throttled`, `pace` (a request on its way);
 //! `tokens`; `upstream` (the API); `answer` (what the gateway says itself).
 
 mod admit;
@@ -24,6 +24,7 @@ mod paced;
 mod peer;
 mod refusal;
 mod replay;
+mod segments;
 mod serve;
 mod suspicion;
 mod target;

@@ -15,6 +15,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::body::{BodyError, Stall};
 use super::headers;
+use super::segments::Segments;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +49,8 @@ impl Budget {
         usize::try_from(size.lower()).is_ok_and(|bytes| bytes <= self.limits.per_request)
     }
 
-    /// Takes `bytes` for a request that has `has` of them already.
-    fn take(&self, has: usize, bytes: usize) -> bool {
-        let whole = has.saturating_add(bytes);
+    /// Takes `bytes` of memory for a request whose copy is `whole` bytes long by then.
+    fn take(&self, whole: usize, bytes: usize) -> bool {
         let fits = |used: usize| {
             used.checked_add(bytes)
                 .filter(|used| *used <= self.limits.in_all && whole <= self.limits.per_request)
@@ -71,30 +71,28 @@ pub(super) struct Copied {
     shared: Arc<Mutex<Shared>>,
     /// Which sending this is; an earlier one gets no more.
     turn: u32,
-    /// Pieces of the copy that were sent.
-    sent: usize,
     size: SizeHint,
 }
 
 struct Shared {
     incoming: Incoming,
     stall: Stall,
-    copy: Vec<Piece>,
-    /// Bytes of the copy.
-    bytes: usize,
+    copy: Segments,
+    trailers: Option<HeaderMap>,
+    /// What was taken from the budget.
+    taken: usize,
+    /// How long the body says it is.
+    length: Option<usize>,
+    /// Bytes of the copy that were sent in this turn.
+    sent: usize,
+    sent_trailers: bool,
     budget: Arc<Budget>,
-    /// Whether the copy has everything so far.
+    /// Whether the copy has everything so far, and grows.
     whole: bool,
     ended: bool,
     turn: u32,
     /// Who waits for the client.
     waiting: Option<Waker>,
-}
-
-#[derive(Clone)]
-enum Piece {
-    Data(Bytes),
-    Trailers(HeaderMap),
 }
 
 /// Splits a client's body into one that is sent and the copy that grows with it.
@@ -103,15 +101,19 @@ pub(super) fn keep(incoming: Incoming, budget: Arc<Budget>) -> (Copied, Kept) {
     let shared = Arc::new(Mutex::new(Shared {
         incoming,
         stall: Stall::default(),
-        copy: Vec::new(),
-        bytes: 0,
+        copy: Segments::default(),
+        trailers: None,
+        taken: 0,
+        length: size.exact().and_then(|length| usize::try_from(length).ok()),
+        sent: 0,
+        sent_trailers: false,
         budget,
         whole: true,
         ended: false,
         turn: 0,
         waiting: None,
     }));
-    (Copied { shared: Arc::clone(&shared), turn: 0, sent: 0, size }, Kept(shared))
+    (Copied { shared: Arc::clone(&shared), turn: 0, size }, Kept(shared))
 }
 
 impl Kept {
@@ -122,65 +124,85 @@ impl Kept {
             return None;
         }
         shared.turn += 1;
+        (shared.sent, shared.sent_trailers) = (0, false);
         if let Some(earlier) = shared.waiting.take() {
             earlier.wake();
         }
-        Some(Copied { shared: Arc::clone(&self.0), turn: shared.turn, sent: 0, size })
+        Some(Copied { shared: Arc::clone(&self.0), turn: shared.turn, size })
     }
 }
 
 impl Drop for Kept {
-    /// The answer is there: what still streams needs no copy.
+    /// The answer is there: what still streams needs no copy. What of the copy has not been sent
+    /// yet is still to be sent.
     fn drop(&mut self) {
-        lock(&self.0).forget();
+        let mut shared = lock(&self.0);
+        shared.whole = false;
+        if shared.has_sent_all() {
+            shared.forget();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.forget();
     }
 }
 
 impl Shared {
-    fn forget(&mut self) {
-        self.whole = false;
-        self.copy = Vec::new();
-        self.budget.give_back(std::mem::take(&mut self.bytes));
+    fn has_sent_all(&self) -> bool {
+        self.sent >= self.copy.length() && (self.sent_trailers || self.trailers.is_none())
     }
 
+    fn forget(&mut self) {
+        self.whole = false;
+        (self.copy, self.trailers, self.sent) = (Segments::default(), None, 0);
+        self.budget.give_back(std::mem::take(&mut self.taken));
+    }
+
+    /// The next piece of the copy that has not been sent yet.
+    fn next_of_copy(&mut self) -> Option<Frame<Bytes>> {
+        if let Some(piece) = self.copy.at(self.sent) {
+            self.sent += piece.len();
+            return Some(Frame::data(piece));
+        }
+        let trailers = self.trailers.clone().filter(|_| !self.sent_trailers)?;
+        self.sent_trailers = true;
+        Some(Frame::trailers(trailers))
+    }
+
+    /// Keeps what the client sent, and what is sent at once.
     fn note(&mut self, frame: &Frame<Bytes>) {
         if !self.whole {
             return;
         }
-        let piece = match (frame.data_ref(), frame.trailers_ref()) {
-            // A copy, not a share: a share would keep the connection's whole buffer.
-            (Some(data), _) => Piece::Data(Bytes::copy_from_slice(data)),
-            (None, Some(trailers)) => Piece::Trailers(trailers.clone()),
+        let most = self.budget.limits.per_request;
+        let taken = match (frame.data_ref(), frame.trailers_ref()) {
+            (Some(data), _) if data.len() <= most.saturating_sub(self.copy.length()) => {
+                let taken = self.copy.append(data, self.length.unwrap_or(most).min(most));
+                self.sent = self.copy.length();
+                taken
+            }
+            (Some(_), _) => return self.forget(),
+            (None, Some(trailers)) => {
+                (self.trailers, self.sent_trailers) = (Some(trailers.clone()), true);
+                cost(trailers)
+            }
             (None, None) => return,
         };
-        let bytes = piece.bytes();
-        if self.budget.take(self.bytes, bytes) {
-            self.bytes += bytes;
-            self.copy.push(piece);
+        if self.budget.take(self.copy.length(), taken) {
+            self.taken += taken;
         } else {
             self.forget();
         }
     }
 }
 
-impl Piece {
-    /// What it costs to keep, with what each piece costs besides.
-    fn bytes(&self) -> usize {
-        const EACH: usize = 64;
-        EACH + match self {
-            Self::Data(data) => data.len(),
-            Self::Trailers(fields) => {
-                fields.iter().map(|(name, value)| name.as_str().len() + value.len() + EACH).sum()
-            }
-        }
-    }
-
-    fn frame(self) -> Frame<Bytes> {
-        match self {
-            Self::Data(data) => Frame::data(data),
-            Self::Trailers(fields) => Frame::trailers(fields),
-        }
-    }
+/// What fields cost to keep, with what a map of them costs besides.
+fn cost(fields: &HeaderMap) -> usize {
+    const EACH: usize = 256;
+    fields.iter().map(|(name, value)| name.as_str().len() + value.len() + EACH).sum()
 }
 
 impl Body for Copied {
@@ -196,9 +218,11 @@ impl Body for Copied {
         if shared.turn != this.turn {
             return Poll::Ready(Some(Err(BodyError::Superseded)));
         }
-        if let Some(piece) = shared.copy.get(this.sent) {
-            this.sent += 1;
-            return Poll::Ready(Some(Ok(piece.clone().frame())));
+        if let Some(frame) = shared.next_of_copy() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        if !shared.whole && shared.taken > 0 {
+            shared.forget();
         }
         if shared.ended {
             return Poll::Ready(None);
@@ -216,9 +240,6 @@ impl Body for Copied {
                 let frame = frame.map_data(Bytes::from);
                 let frame = without_forbidden(frame);
                 shared.note(&frame);
-                if shared.whole {
-                    this.sent += 1;
-                }
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => Poll::Ready(Some(Err(BodyError::Client(error)))),
@@ -231,7 +252,7 @@ impl Body for Copied {
 
     fn is_end_stream(&self) -> bool {
         let shared = lock(&self.shared);
-        shared.turn == self.turn && shared.ended && self.sent >= shared.copy.len()
+        shared.turn == self.turn && shared.ended && shared.has_sent_all()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -262,9 +283,9 @@ mod tests {
     #[test]
     fn memory_is_bounded_per_request_and_in_all_and_comes_back() {
         let budget = Budget::new(ReplayLimits { per_request: 100, in_all: 250 });
-        assert!(budget.take(0, 100) && !budget.take(100, 1) && budget.take(0, 100));
-        assert!(!budget.take(0, 51) && budget.take(0, 50));
-        assert!(!budget.take(0, 1) && !budget.take(0, usize::MAX) && !budget.take(usize::MAX, 1));
+        assert!(budget.take(100, 100) && !budget.take(101, 1) && budget.take(100, 100));
+        assert!(!budget.take(51, 51) && budget.take(50, 50));
+        assert!(!budget.take(1, 1) && !budget.take(1, usize::MAX) && !budget.take(usize::MAX, 1));
         budget.give_back(250);
         assert_eq!(budget.used.load(Ordering::Relaxed), 0);
         assert!(budget.could_keep(&SizeHint::with_exact(100)));

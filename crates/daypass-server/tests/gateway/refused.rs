@@ -116,6 +116,43 @@ async fn a_body_past_the_memory_is_sent_once_and_its_refusal_passed_on() {
 }
 
 #[tokio::test]
+async fn a_body_of_very_many_small_chunks_takes_no_more_memory_than_it_is_long() {
+    let api = refusing(&["token-1"]).await;
+    let running = Running::before(&api.url(), Arc::new(Numbered::default()));
+    let body = "1\r\nx\r\n".repeat(50_000) + "0\r\n\r\n";
+    let answer = running.ask("POST /api", "transfer-encoding: chunked\r\n", &body).await;
+    assert_eq!((answer.status, answer.code()), (200, None));
+    let seen = api.seen();
+    assert!(seen.iter().all(|request| request.ends_with(&"x".repeat(50_000))));
+    assert_eq!(seen.len(), 2);
+}
+
+#[tokio::test]
+async fn a_body_that_is_sent_again_arrives_whole_though_the_answer_comes_before_it() {
+    let api = Api::start(|head| match head.contains("Bearer token-1\r\n") {
+        true => Act::Answer(unauthorized()),
+        false => Act::AnswerThenRead(ok("early")),
+    })
+    .await;
+    let most = 40_000_000;
+    let running = Running::with(&api.url(), Arc::new(Numbered::default()), |settings| {
+        settings.replay.per_request = most;
+        settings.replay.in_all = most;
+    });
+    // More than the kernel takes in while nobody reads it.
+    let length = 30_000_000;
+    let chunk = format!("{:x}\r\n{}\r\n0\r\n\r\n", length, "x".repeat(length));
+    let answer = running.ask("POST /api", "transfer-encoding: chunked\r\n", &chunk).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "early"));
+    let until = std::time::Instant::now() + crate::world::PATIENCE;
+    while api.seen().len() < 2 && std::time::Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let lengths: Vec<_> = api.seen().iter().map(|request| request.matches('x').count()).collect();
+    assert!(lengths.len() == 2 && lengths.iter().all(|got| *got >= length), "{lengths:?}");
+}
+
+#[tokio::test]
 async fn when_no_other_token_can_be_had_the_refusal_is_passed_on() {
     let api = refusing(&["token-1"]).await;
     let source = Arc::new(Numbered::default());

@@ -15,6 +15,8 @@ pub(crate) enum Act {
     Answer(Vec<u8>),
     /// Sends this when the fields of the request are there, and reads no body.
     Early(Vec<u8>),
+    /// Sends this when the fields of the request are there, waits a little, and reads its body then.
+    AnswerThenRead(Vec<u8>),
     /// Reads the request whole, sends this and closes.
     AnswerAndClose(Vec<u8>),
     /// Reads the request whole, sends this and resets the connection.
@@ -125,6 +127,10 @@ async fn serve(
             stream.shutdown().await.ok();
             return Ok(());
         }
+        if let Act::AnswerThenRead(bytes) = &act {
+            stream.write_all(bytes).await.ok();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
         let Some(body) = read_body(&head, &mut stream, &mut buffer).await? else { return Ok(()) };
         seen.lock().unwrap().push(format!("{head}{body}"));
         match act {
@@ -144,6 +150,7 @@ async fn serve(
                 rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).ok();
                 return Ok(());
             }
+            Act::AnswerThenRead(_) => {}
             Act::Silence => std::future::pending().await,
             Act::Early(_) => return Ok(()),
         }
