@@ -26,11 +26,13 @@ pub(super) enum Fault {
     Page,
     Credential,
     Headers,
+    Coding,
     Expect,
     Login,
     Upstream,
     Broken,
     Timeout,
+    Body,
     Stalled,
     Scope,
     RefusedAgain,
@@ -42,18 +44,20 @@ pub(super) enum Fault {
 impl Fault {
     /// All faults, in the order of the documentation.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Method,
         Self::Target,
         Self::Host,
         Self::Page,
         Self::Credential,
         Self::Headers,
+        Self::Coding,
         Self::Expect,
         Self::Login,
         Self::Upstream,
         Self::Broken,
         Self::Timeout,
+        Self::Body,
         Self::Stalled,
         Self::Scope,
         Self::RefusedAgain,
@@ -70,11 +74,13 @@ impl Fault {
             Self::Page => "gateway.page",
             Self::Credential => "gateway.credential",
             Self::Headers => "gateway.headers",
+            Self::Coding => "gateway.coding",
             Self::Expect => "gateway.expect",
             Self::Login => "gateway.login",
             Self::Upstream => "gateway.upstream",
             Self::Broken => "gateway.broken",
             Self::Timeout => "gateway.timeout",
+            Self::Body => "gateway.body",
             Self::Stalled => "gateway.stalled",
             Self::Scope => "gateway.scope",
             Self::RefusedAgain => "gateway.refused_again",
@@ -87,8 +93,9 @@ impl Fault {
     pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Target | Self::Headers | Self::Login => StatusCode::BAD_REQUEST,
+            Self::Target | Self::Headers | Self::Login | Self::Body => StatusCode::BAD_REQUEST,
             Self::Host | Self::Page => StatusCode::FORBIDDEN,
+            Self::Coding => StatusCode::NOT_IMPLEMENTED,
             Self::Expect => StatusCode::EXPECTATION_FAILED,
             Self::Upstream | Self::Broken => StatusCode::BAD_GATEWAY,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
@@ -110,11 +117,13 @@ impl Fault {
             Self::Page => "The gateway does not talk to pages in a browser",
             Self::Credential => "The gateway wants its own local credential",
             Self::Headers => "Connection names a field that is meant for the API",
+            Self::Coding => "The gateway knows no transfer coding but chunked",
             Self::Expect => "The gateway cannot promise what is expected",
             Self::Login => "This is not a login that the gateway knows",
             Self::Upstream => "The API cannot be reached",
             Self::Broken => "The API gave no usable answer",
             Self::Timeout => "The API did not answer in time",
+            Self::Body => "The body of the request broke off, or is framed wrongly",
             Self::Stalled => "The body of the request did not come",
             Self::Scope => "No token of this client may do this",
             Self::RefusedAgain => "The API refused a new token too",
@@ -136,6 +145,7 @@ impl Fault {
                  one is not wanted"
             }
             Self::Headers => "leave the field out of Connection",
+            Self::Coding => "send Transfer-Encoding: chunked alone; Content-Encoding passes",
             Self::Expect => "send Expect: 100-continue, or none",
             Self::Login => "POST grant_type=client_credentials to /oauth/token",
             Self::Upstream => "check the network, api_url and api_ca_file, then try again",
@@ -144,6 +154,9 @@ impl Fault {
                  is not known"
             }
             Self::Timeout => "whether the request was acted on is not known",
+            Self::Body => {
+                "check how the program writes chunks and lengths; the API is not to blame"
+            }
             Self::Stalled => "send the body without long pauses",
             Self::Scope => "have the client's permissions changed; another token is no use",
             Self::RefusedAgain => "the credential or its permissions are the problem",
@@ -178,7 +191,9 @@ impl Fault {
             Self::Method => field(&mut answer, ALLOW, target::ALLOW),
             Self::Credential => field(&mut answer, WWW_AUTHENTICATE, "Bearer realm=\"daypass\""),
             // What it meant to say is not known.
-            Self::Target | Self::Headers | Self::Stalled => field(&mut answer, CONNECTION, "close"),
+            Self::Target | Self::Headers | Self::Coding | Self::Body | Self::Stalled => {
+                field(&mut answer, CONNECTION, "close");
+            }
             _ => {}
         }
         answer

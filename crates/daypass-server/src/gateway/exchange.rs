@@ -72,6 +72,7 @@ impl Exchange {
             Ok(outgoing) => outgoing,
             Err(Unfit::Connection) => return self.turn_away(Fault::Headers),
             Err(Unfit::Expect) => return self.turn_away(Fault::Expect),
+            Err(Unfit::Coding) => return self.turn_away(Fault::Coding),
         };
         match self.pass_on(&outgoing, body).await {
             Ok(mut answer) => {
@@ -156,12 +157,20 @@ impl Exchange {
     }
 
     fn failed(&self, error: &SendError) -> Instead {
+        let of_client = match body_error(error) {
+            Some(BodyError::Stalled) => Some(Fault::Stalled),
+            Some(BodyError::Client(_)) => Some(Fault::Body),
+            Some(BodyError::Superseded) | None => None,
+        };
+        if let Some(fault) = of_client {
+            return Box::new(self.turn_away(fault));
+        }
         self.counts.count(Event::UpstreamFailed);
-        Box::new(match (body_error(error), error) {
-            (Some(BodyError::Stalled), _) => Fault::Stalled.answer(),
-            (_, SendError::Connect(why)) => Fault::Upstream.answer_because(why),
-            (_, SendError::Broken { why: error, .. }) => Fault::Broken.answer_because(&why(error)),
-            (_, SendError::Timeout) => Fault::Timeout.answer(),
+        Box::new(match error {
+            SendError::Connect(why) => Fault::Upstream.answer_because(why),
+            SendError::Broken { why: error, .. } => Fault::Broken.answer_because(&why(error)),
+            SendError::Unfit(why) => Fault::Broken.answer_because(why),
+            SendError::Timeout => Fault::Timeout.answer(),
         })
     }
 

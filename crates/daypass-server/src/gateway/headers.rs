@@ -6,7 +6,7 @@
 
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    PROXY_AUTHORIZATION, REFERER, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -82,6 +82,8 @@ pub(super) enum Unfit {
     Connection,
     /// `Expect` asks for something that nobody here can promise (RFC 9110 section 10.1.1).
     Expect,
+    /// The body has a transfer coding besides chunked (RFC 9112 section 6.1): it would be lost.
+    Coding,
 }
 
 /// Makes a client's fields those of a request to the API, but for `Host`, `Authorization` and
@@ -95,12 +97,31 @@ pub(super) fn to_upstream(headers: &mut HeaderMap) -> Result<(), Unfit> {
     if has(&EXPECT) && !headers.get_all(EXPECT).iter().all(is_continue) {
         return Err(Unfit::Expect);
     }
+    if has(&TRANSFER_ENCODING) && !is_chunked(headers) {
+        return Err(Unfit::Coding);
+    }
+    if headers.get(REFERER).is_some_and(names_secret_path) {
+        headers.remove(REFERER);
+    }
     let trailers = has(&TE) && takes_trailers(headers);
     take_out(headers, &OF_REQUESTS, known, ours);
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
     Ok(())
+}
+
+/// Whether a body has no transfer coding but chunked, once.
+pub(super) fn is_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_none_or(chunked) && codings.next().is_none()
+}
+
+/// Whether a program tells where it was by the secret path, which is not for the API.
+fn names_secret_path(referer: &HeaderValue) -> bool {
+    let prefix = daypass::LOCAL_PREFIX.as_bytes();
+    referer.as_bytes().windows(prefix.len()).any(|part| part == prefix)
 }
 
 /// Makes the API's fields those of an answer to the client.

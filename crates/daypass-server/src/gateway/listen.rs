@@ -27,10 +27,12 @@ pub(super) struct Port {
 /// Listens on a port; 0 takes one that is free.
 pub(super) fn listen(port: u16) -> Result<Port, Error> {
     let failed = |error: &io::Error| {
-        let which = if port == 0 { "no free port".to_owned() } else { format!("port {port}") };
-        let error =
-            Error::new(Code::Usage, format!("{which} can be listened on: {}", error.kind()));
-        error.with_hint("is the port taken, on 127.0.0.1 or ::1? --port 0 takes a free one")
+        let what = match port {
+            0 => "no free port can be listened on".to_owned(),
+            port => format!("port {port} cannot be listened on"),
+        };
+        Error::new(Code::Usage, format!("{what}: {}", error.kind()))
+            .with_hint("is the port taken, on 127.0.0.1 or ::1? 0 takes a free one")
     };
     let mut tries = 1;
     loop {
@@ -75,6 +77,8 @@ mod tests {
         let port = theirs.local_addr().unwrap().port();
         let error = listen(port).unwrap_err();
         assert_eq!(error.code(), Code::Usage);
+        let told = format!("port {port} cannot be listened on: address in use");
+        assert_eq!(error.message(), told);
         assert!(on(Ipv4Addr::LOCALHOST.into(), port).is_ok(), "nothing is kept");
     }
 }

@@ -28,7 +28,8 @@ pub(super) fn check<'a>(method: &Method, uri: &'a Uri) -> Result<&'a PathAndQuer
     }
     let target = uri.path_and_query().ok_or(Unfit::Target)?;
     match target.as_str().as_bytes() {
-        [b'/', b'/', ..] => Err(Unfit::Target),
+        // The second is the first to those who read it as browsers do.
+        [b'/', b'/' | b'\\', ..] => Err(Unfit::Target),
         // Not in RFC 3986, and not the same bytes to everybody who reads them.
         bytes if bytes.iter().any(|byte| !byte.is_ascii_graphic()) => Err(Unfit::Target),
         [b'/', ..] => Ok(target),
@@ -43,7 +44,7 @@ pub(super) fn without_prefix(target: &PathAndQuery, prefix: &str) -> Option<Path
     let rest = match rest.as_bytes() {
         [] => "/".to_owned(),
         [b'?', ..] => format!("/{rest}"),
-        [b'/', b'/', ..] => return None,
+        [b'/', b'/' | b'\\', ..] => return None,
         [b'/', ..] => rest.to_owned(),
         _ => return None,
     };
@@ -62,7 +63,8 @@ mod tests {
             ("GET", "/a/../b//c;x=1", Ok("/a/../b//c;x=1")),
             ("GET", "/?", Ok("/?")),
             ("GET", "/http://evil.example/", Ok("/http://evil.example/")),
-            ("GET", "/\\evil.example", Ok("/\\evil.example")),
+            ("GET", "/a\\evil.example", Ok("/a\\evil.example")),
+            ("GET", "/\\evil.example", Err(Unfit::Target)),
             ("PROPFIND", "/x", Ok("/x")),
             ("GET", "//evil.example/", Err(Unfit::Target)),
             ("GET", "//", Err(Unfit::Target)),
@@ -92,6 +94,7 @@ mod tests {
             ("/secret?x", Some("/?x")),
             ("/secret/", Some("/")),
             ("/secret//evil.example", None),
+            ("/secret/\\evil.example", None),
             ("/secrets/api", None),
             ("/api/secret", None),
             ("/", None),

@@ -15,10 +15,12 @@ use std::time::Duration;
 use daypass::{Code, Error, TrustConfig, printable};
 use http::header::HOST;
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Body as _;
 use tokio::time::timeout;
 
 use super::body::{RequestBody, Streamed};
+use super::headers;
 use connect::Connector;
 pub(super) use connect::why;
 pub(super) use pool::Lease;
@@ -47,6 +49,8 @@ pub(super) enum SendError {
         /// The connection had been used before: the API may have closed it in the same moment.
         reused: bool,
     },
+    /// What came was an answer, but none that can be passed on.
+    Unfit(&'static str),
     /// No answer within [`ANSWER`].
     Timeout,
 }
@@ -114,7 +118,7 @@ impl Upstream {
         fresh: bool,
     ) -> Result<Response<Streamed>, SendError> {
         match timeout(ANSWER, self.send_patiently(request, fresh)).await {
-            Ok(answer) => answer,
+            Ok(answer) => fit(answer?),
             Err(_) => Err(SendError::Timeout),
         }
     }
@@ -163,6 +167,19 @@ impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Upstream({}://{})", self.scheme, self.authority)
     }
+}
+
+/// An answer that can be passed on; its version is the gateway's own (RFC 9110 section 2.5).
+fn fit(mut answer: Response<Streamed>) -> Result<Response<Streamed>, SendError> {
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(SendError::Unfit("it answered 101, and nobody asked for another protocol"));
+    }
+    // A body with a length has no coding (RFC 9112 section 6.2).
+    if answer.body().size_hint().exact().is_none() && !headers::is_chunked(answer.headers()) {
+        return Err(SendError::Unfit("its answer has a transfer coding that nobody asked for"));
+    }
+    *answer.version_mut() = Version::HTTP_11;
+    Ok(answer)
 }
 
 /// Whether a host is this machine by its text alone.

@@ -89,6 +89,73 @@ async fn what_is_no_http_is_a_502() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_framed_wrongly_is_the_clients_fault() {
+    let api = Api::fine().await;
+    let running = Running::before(&api.url(), tokens());
+    for body in ["5\r\nhello\r\nnonsense\r\n\r\n", "-1\r\nx\r\n", "5\r\nhello!\r\n0\r\n\r\n"] {
+        let answer = running.ask("POST /api", "transfer-encoding: chunked\r\n", body).await;
+        assert_eq!(
+            (answer.status, answer.code().as_deref()),
+            (400, Some("gateway.body")),
+            "{body}"
+        );
+        assert!(answer.problem()["hint"].is_string());
+        assert_eq!(running.gateway.counts().upstream_failed, 0, "the API is not to blame");
+    }
+    assert!(api.seen().is_empty());
+}
+
+#[tokio::test]
+async fn protocols_are_not_switched_and_the_answer_to_the_client_is_of_its_own_version() {
+    let switch = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n\
+                   upgrade: websocket\r\n\r\n";
+    let api = Api::start(|_| Act::AnswerAndClose(switch.to_vec())).await;
+    let running = Running::before(&api.url(), tokens());
+    let fields = "connection: upgrade\r\nupgrade: websocket\r\n";
+    for fields in ["", fields] {
+        let answer = running.ask("GET /api", fields, "").await;
+        assert_eq!((answer.status, answer.code().as_deref()), (502, Some("gateway.broken")));
+        assert!(answer.problem()["detail"].as_str().unwrap().contains("101"), "{answer:?}");
+    }
+    let old = b"HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\nold";
+    let api = Api::start(|_| Act::AnswerAndClose(old.to_vec())).await;
+    let running = Running::before(&api.url(), tokens());
+    let answer = running.get("/api").await;
+    assert!(answer.fields.starts_with("HTTP/1.1 200 ") && answer.body == "old", "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_coding_of_the_transfer_is_not_lost_on_the_way() {
+    let api = Api::fine().await;
+    let running = Running::before(&api.url(), tokens());
+    for coding in ["gzip, chunked", "gzip;q=1, chunked", "chunked, chunked"] {
+        let fields = format!("transfer-encoding: {coding}\r\n");
+        let answer = running.ask("POST /api", &fields, "1\r\nx\r\n0\r\n\r\n").await;
+        assert_eq!((answer.status, answer.code().as_deref()), (501, Some("gateway.coding")));
+    }
+    assert!(api.seen().is_empty());
+    let coded = b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
+    let api = Api::start(|_| Act::Answer(coded.to_vec())).await;
+    let running = Running::before(&api.url(), tokens());
+    let answer = running.get("/api").await;
+    assert_eq!((answer.status, answer.code().as_deref()), (502, Some("gateway.broken")));
+    assert!(answer.problem()["detail"].as_str().unwrap().contains("transfer coding"));
+}
+
+#[tokio::test]
+async fn the_secret_path_does_not_reach_the_api_as_where_a_request_came_from() {
+    let api = Api::fine().await;
+    let running = Running::before(&api.url(), tokens());
+    let own = format!("referer: {}{}/page\r\n", running.gateway.url(), running.local.path());
+    assert_eq!(running.ask("GET /api", &own, "").await.status, 200);
+    let other = "referer: https://apps.example.com/page\r\n";
+    assert_eq!(running.ask("GET /api", other, "").await.status, 200);
+    let [own, kept] = &api.seen()[..] else { panic!("two requests") };
+    assert!(!own.contains("referer") && !own.contains("daypass-local"), "{own}");
+    assert!(kept.contains(other), "{kept}");
+}
+
+#[tokio::test]
 async fn an_api_that_breaks_off_within_its_answer_breaks_off_the_clients() {
     let torn = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf".to_vec();
     for act in [Act::AnswerAndReset(torn.clone()), Act::AnswerAndClose(torn)] {
@@ -215,6 +282,7 @@ async fn what_is_not_passed_on_is_refused_with_its_code() {
         ("TRACE /api", "", 405, "gateway.method"),
         ("GET http://evil.example/", "", 400, "gateway.target"),
         ("GET //evil.example/", "", 400, "gateway.target"),
+        ("GET /\\evil.example/", "", 400, "gateway.target"),
         ("OPTIONS *", "", 400, "gateway.target"),
         ("GET /api", "connection: cookie\r\n", 400, "gateway.headers"),
         ("GET /api", "expect: 200-maybe\r\n", 417, "gateway.expect"),
