@@ -1,5 +1,6 @@
 //! A process that stays while what its profile names changes on disk.
 
+use std::collections::HashSet;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,4 +73,16 @@ async fn a_file_that_cannot_be_read_again_changes_nothing() {
     let error = world.source.token(within(10)).await.unwrap_err();
     assert_eq!(error.code(), Code::IssuerRejected);
     assert_eq!(world.sandbox.token_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_worked_is_replaced_at_once_however_often_it_happens() {
+    let world = world(Style::LongLived);
+    fs::write(world.folder.path().join("secret"), SECRET).unwrap();
+    let mut seen = HashSet::new();
+    for _ in 0..4 {
+        let token = world.source.token(within(10)).await.unwrap().token;
+        assert!(seen.insert(token.fingerprint()), "a new one each time");
+        world.source.reject_worked(token.access_token()).await.unwrap();
+    }
 }

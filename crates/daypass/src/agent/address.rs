@@ -76,9 +76,11 @@ impl AgentAddress {
     ///
     /// # Errors
     ///
-    /// `config.invalid`: a variable that is set and makes no sense is never passed by.
+    /// `config.invalid`: a variable that makes no sense is never passed by. An empty one is not set:
+    /// so it comes from expressions of a CI system that have no value.
     pub fn from_env(env: &Env) -> Result<Option<Self>, Error> {
-        env.var_os(Self::VARIABLE).map(Self::parse).transpose()
+        let set = env.var_os(Self::VARIABLE).filter(|address| !address.is_empty());
+        set.map(Self::parse).transpose()
     }
 
     /// Returns the path of the socket.
@@ -127,10 +129,11 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_is_not_passed_by() {
+    fn a_variable_that_makes_no_sense_is_not_passed_by_and_an_empty_one_is_not_set() {
         let env = |pairs: &[(&str, &str)]| Env::from_pairs(pairs.iter().copied());
         assert_eq!(AgentAddress::from_env(&env(&[])).unwrap(), None);
-        assert!(AgentAddress::from_env(&env(&[("DAYPASS_AGENT", "")])).is_err());
+        assert_eq!(AgentAddress::from_env(&env(&[("DAYPASS_AGENT", "")])).unwrap(), None);
+        assert!(AgentAddress::from_env(&env(&[("DAYPASS_AGENT", "nonsense")])).is_err());
         assert!(AgentAddress::from_env(&env(&[("DAYPASS_AGENT", "unix:/a")])).unwrap().is_some());
     }
 }

@@ -14,8 +14,9 @@ use crate::{AgentAddress, Code, Error};
 
 /// How long an agent has to answer what it knows.
 pub(super) const PROMPT: Duration = Duration::from_secs(10);
-/// What an agent gets on top of the time that it may take: it tells why it has no token.
-pub(super) const GRACE: Duration = Duration::from_secs(2);
+/// What an agent gets on top of the time that it may take: it tells why it has no token. Little, since
+/// somebody said how long to wait; an agent is near, and answers a little before its time is over.
+pub(super) const GRACE: Duration = Duration::from_millis(250);
 
 pub(super) async fn ask(
     address: &AgentAddress,

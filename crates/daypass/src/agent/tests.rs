@@ -217,7 +217,7 @@ fn an_agent_that_is_not_there_or_silent_is_told_from_one_that_answers() {
     let _listener = UnixListener::bind(&path).unwrap();
     let impatient = AgentWant { timeout: Duration::ZERO, ..want() };
     let error = address.token(&impatient).unwrap_err();
-    assert!(error.message().contains("has not answered for 2 s"), "{error}");
+    assert!(error.message().contains("has not answered for 1 s"), "{error}");
     assert_eq!(error.code(), Code::AgentUnreachable);
 }
 
@@ -322,7 +322,7 @@ fn an_opening_takes_the_agent_where_one_is_named_and_never_the_credentials_inste
         let style = Style::LongLived;
         Opening { env: &env, directory: None, config: None, profile: None, style }.source()
     };
-    assert_eq!(with("").err().unwrap().code(), Code::ConfigInvalid);
+    assert_eq!(with("nonsense").err().unwrap().code(), Code::ConfigInvalid);
     let source = with("unix:/nonexistent/agent.sock").unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let error = runtime.block_on(source.token(Want::default())).unwrap_err();

@@ -97,4 +97,8 @@ impl TokenSource for Reopening {
     async fn reject(&self, token: &AccessToken) -> Result<(), Error> {
         self.current.load_full().reject(token).await
     }
+
+    async fn reject_worked(&self, token: &AccessToken) -> Result<(), Error> {
+        self.current.load_full().reject_worked(token).await
+    }
 }
