@@ -30,6 +30,12 @@ pub(crate) fn duration(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Duratio
         .map_err(|_| PyValueError::new_err(format!("{name} can't be {seconds} s")))
 }
 
+/// How many seconds a duration has; `name` is the argument's, for the message.
+#[pyfunction]
+pub(crate) fn seconds(name: &str, value: &Bound<'_, PyAny>) -> PyResult<f64> {
+    duration(name, value).map(|duration| duration.as_secs_f64())
+}
+
 /// What a caller wants; `fallback` is the profile's own `min_ttl`.
 pub(crate) fn want(
     min_ttl: Option<&Bound<'_, PyAny>>,

@@ -7,43 +7,18 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use daypass::{
-    AccessToken, Cached, CachedParts, Clock, Code, Effects, Endpoint, Error, Fresh, Labels,
-    MemoryStore, MinTtl, OpenStore, ReqwestClient, Sealer, StoreError, Style, SystemClock,
-    TokenRequest, TokenSource, TokenStore, TrustConfig,
+    AccessToken, Cached, CachedParts, Clock, Code, CredentialId, Effects, Endpoint, Error, Fresh,
+    Labels, MinTtl, ReqwestClient, StoreError, Style, SystemClock, TokenRequest, TokenSource,
+    TokenStore, TrustConfig,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use zeroize::Zeroizing;
 
+use crate::index::Index;
 use crate::jobs::{Function, Message, Waiter, Waiters};
+use crate::key::{self, Key};
 use crate::shown::Shown;
-use crate::{arguments, environment, error, logging, runtime, wait};
-
-/// What records are sealed with, when processes share them.
-#[pyclass(frozen, module = "daypass._daypass")]
-pub(crate) struct Key {
-    secret: Zeroizing<Vec<u8>>,
-}
-
-#[pymethods]
-impl Key {
-    #[new]
-    fn new(secret: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let secret = match secret.cast::<PyString>() {
-            Ok(text) => text.to_str()?.as_bytes().to_vec(),
-            Err(_) => secret.extract::<Vec<u8>>()?,
-        };
-        Ok(Self { secret: Zeroizing::new(secret) })
-    }
-
-    fn __repr__(&self) -> &'static str {
-        "<Key>"
-    }
-
-    fn __reduce__(&self) -> PyResult<()> {
-        Err(error::not_to_be_pickled("Key", "give each process its own"))
-    }
-}
+use crate::{arguments, error, logging, runtime, wait};
 
 /// The cached token of one function with one set of arguments.
 #[pyclass(frozen, module = "daypass._daypass")]
@@ -89,30 +64,30 @@ impl Entry {
         Ok(live)
     }
 
+    fn place(&self, py: Python<'_>) -> Result<(Arc<dyn TokenStore>, CredentialId), Error> {
+        key::place(self.key.as_ref().map(|key| key.bind(py).get()))
+    }
+
+    fn request(&self, credential: CredentialId, about: &str, what: &str) -> TokenRequest {
+        let endpoint = Endpoint::TokenUrl(format!("python:{}", self.name));
+        TokenRequest {
+            params: BTreeMap::from([(about.to_owned(), what.to_owned())]),
+            ..TokenRequest::client_credentials(endpoint, self.name.as_str(), credential)
+        }
+    }
+
+    fn index_at(&self, store: &Arc<dyn TokenStore>, credential: CredentialId) -> Index {
+        Index::new(Arc::clone(store), self.request(credential, "index", "").key())
+    }
+
     fn open(&self, py: Python<'_>) -> Result<Live, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let env = environment::captured();
-        let cache_key = env.var("DAYPASS_CACHE_KEY").filter(|key| !key.is_empty());
-        let cache_key = cache_key.map(str::as_bytes);
-        let failed = |error: StoreError| Error::new(Code::StoreFailed, error.to_string());
-        let secret = self.key.as_ref().map_or(&[][..], |key| key.bind(py).get().secret.as_slice());
-        let credential = Sealer::credential_id(cache_key, secret).map_err(failed)?;
-        let store: Arc<dyn TokenStore> = if self.key.is_some() {
-            let sealer = Sealer::derive(cache_key, secret).map_err(failed)?;
-            let opened = OpenStore::open(&env, &clock, sealer)?;
-            opened.warning.iter().for_each(|warning| tracing::warn!("{warning}"));
-            opened.store
-        } else {
-            Arc::new(MemoryStore::new(Arc::clone(&clock)))
-        };
+        let (store, credential) = self.place(py)?;
+        let index = self.key.is_some().then(|| self.index_at(&store, credential));
+        let noted = index.map(|index| (index, self.arguments.clone()));
         let waiters = Arc::new(Waiters::default());
-        let function = Arc::new(Function::new(self.name.clone(), Arc::clone(&waiters)));
-        let endpoint = Endpoint::TokenUrl(format!("python:{}", self.name));
-        let params = BTreeMap::from([("arguments".to_owned(), self.arguments.clone())]);
-        let request = TokenRequest {
-            params,
-            ..TokenRequest::client_credentials(endpoint, self.name.as_str(), credential)
-        };
+        let function = Arc::new(Function::new(self.name.clone(), Arc::clone(&waiters), noted));
+        let request = self.request(credential, "arguments", &self.arguments);
         let trust = TrustConfig { ca_file: None, ssl_cert_file: None, proxy: None, no_proxy: None };
         let source = Cached::new(CachedParts {
             request,
@@ -124,6 +99,11 @@ impl Entry {
             labels: Labels { client: self.name.clone(), ..Labels::default() },
         });
         Ok(Live { source: Arc::new(source), function, waiters })
+    }
+
+    fn index(&self, py: Python<'_>) -> PyResult<Index> {
+        let (store, credential) = self.place(py).map_err(|failed| error::exception(py, &failed))?;
+        Ok(self.index_at(&store, credential))
     }
 
     /// What an error is: the function's own exception, which the caller knows, or ours.
@@ -156,7 +136,7 @@ impl Entry {
     }
 
     /// Waits for the text. Calls `run(job)` on this thread when it is this caller's turn to call
-    /// the function. None: the function raised.
+    /// the function. None: the function raised, or this is a child that it forked.
     #[pyo3(signature = (run, timeout=None))]
     fn wait(
         &self,
@@ -166,6 +146,7 @@ impl Entry {
     ) -> PyResult<Option<Py<PyString>>> {
         let want = arguments::want(None, timeout, false, MinTtl::TOKEN)?;
         logging::refresh(py);
+        let generation = runtime::generation();
         let live = self.live(py)?;
         live.function.note_patience(want.timeout);
         let (sender, mut messages) = channel();
@@ -179,7 +160,14 @@ impl Entry {
         let waited = loop {
             match wait::receive(py, &mut messages) {
                 Ok(Message::Job(job)) => {
-                    if let Err(raised) = run.call1((job,)) {
+                    let called = run.call1((job,));
+                    if runtime::generation() != generation {
+                        // The function forked, and this is the child: what would tell it the end
+                        // is the parent's. `run` has what the function returned.
+                        mem::forget((live, messages));
+                        return called.map(|_| None);
+                    }
+                    if let Err(raised) = called {
                         break Err(raised);
                     }
                 }
@@ -247,11 +235,43 @@ impl Entry {
         }
     }
 
-    /// Tells that an API refused the token with this text.
-    fn reject(&self, py: Python<'_>, text: &str) -> PyResult<()> {
+    /// The text that the store has, where processes share it.
+    fn stored(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        if self.key.is_none() {
+            return Ok(None);
+        }
+        let source = self.live(py)?.source;
+        let record = wait::block(py, async move { source.record().await })?;
+        let token = record.map_err(|failed| unreadable(py, &failed))?.and_then(|r| r.token);
+        Ok(token.map(|token| token.access_token().secret().to_owned()))
+    }
+
+    /// The arguments with which processes that share the key called the function.
+    fn known(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let index = self.index(py)?;
+        let known = wait::block(py, async move { index.arguments().await })?;
+        known.map_err(|failed| unreadable(py, &failed))
+    }
+
+    /// Forgets the arguments.
+    fn unlist(&self, py: Python<'_>) -> PyResult<()> {
+        let index = self.index(py)?;
+        wait::block(py, async move { index.forget().await })?
+            .map_err(|failed| unreadable(py, &failed))
+    }
+
+    /// Tells that an API refused the token with this text; `worked`: that it accepted it before.
+    #[pyo3(signature = (text, *, worked=false))]
+    fn reject(&self, py: Python<'_>, text: &str, worked: bool) -> PyResult<()> {
         let source = self.live(py)?.source;
         if let Ok(token) = AccessToken::new(text) {
-            let rejected = wait::block(py, async move { source.reject(&token).await })?;
+            let rejected = wait::block(py, async move {
+                if worked {
+                    source.reject_worked(&token).await
+                } else {
+                    source.reject(&token).await
+                }
+            })?;
             logging::drain_logs(py)?;
             rejected.map_err(|failed| error::exception(py, &failed))?;
         }
@@ -267,4 +287,9 @@ impl Entry {
             error::of(py, Code::StoreFailed, format!("the token is not forgotten: {failed}"), hint)
         })
     }
+}
+
+fn unreadable(py: Python<'_>, failed: &StoreError) -> PyErr {
+    let hint = "check that the cache folder is yours and has space left";
+    error::of(py, Code::StoreFailed, format!("the cache cannot be used: {failed}"), hint)
 }

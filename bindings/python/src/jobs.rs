@@ -4,6 +4,7 @@
 //! whoever waits, so the user's function runs where it was called, with that thread's locals, its
 //! context and its traceback.
 
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::index::Index;
 use crate::runtime;
 
 /// What a waiting caller is told.
@@ -104,23 +106,40 @@ pub(crate) enum Outcome {
 /// One call of the function, to be made by whoever holds this. Dropped, it counts as not made.
 #[pyclass(frozen, module = "daypass._daypass")]
 pub(crate) struct Job {
+    /// In which process it is of use: a child forked by the function has nobody to tell.
+    generation: u64,
     reply: Mutex<Option<oneshot::Sender<Outcome>>>,
 }
 
 impl Job {
     fn new() -> (Self, oneshot::Receiver<Outcome>) {
         let (reply, outcome) = oneshot::channel();
-        (Self { reply: Mutex::new(Some(reply)) }, outcome)
+        (Self { generation: runtime::generation(), reply: Mutex::new(Some(reply)) }, outcome)
     }
 
     const fn taken() -> Self {
-        Self { reply: Mutex::new(None) }
+        Self { generation: 0, reply: Mutex::new(None) }
+    }
+
+    /// Whom to tell, once. Waking the parent's runtime in a child could wait for ever.
+    fn take(&self) -> Option<oneshot::Sender<Outcome>> {
+        let reply = self.reply.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if self.generation == runtime::generation() {
+            return reply;
+        }
+        mem::forget(reply);
+        None
     }
 
     fn send(&self, outcome: Outcome) {
-        let reply = self.reply.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A flight that is over is not told.
-        let _ = reply.map(|reply| reply.send(outcome));
+        let _ = self.take().map(|reply| reply.send(outcome));
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        drop(self.take());
     }
 }
 
@@ -141,7 +160,7 @@ impl Job {
 
     /// Tells that the call was broken off: somebody else is to make it.
     fn broken_off(&self) {
-        drop(self.reply.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.take());
     }
 }
 
@@ -151,19 +170,24 @@ struct UnderWay {
     outcome: oneshot::Receiver<Outcome>,
 }
 
+/// An index, and the arguments to note there.
+pub(crate) type Noted = (Index, String);
+
 /// Asks those who wait.
 pub(crate) struct Function {
     pub(crate) name: String,
     pub(crate) waiters: Arc<Waiters>,
+    /// Where the arguments are noted, where processes share the token.
+    index: Option<Noted>,
     /// The longest that anybody wanted to wait, in milliseconds.
     patience: AtomicU64,
     under_way: tokio::sync::Mutex<Option<UnderWay>>,
 }
 
 impl Function {
-    pub(crate) fn new(name: String, waiters: Arc<Waiters>) -> Self {
+    pub(crate) fn new(name: String, waiters: Arc<Waiters>, index: Option<Noted>) -> Self {
         let patience = AtomicU64::new(0);
-        Self { name, waiters, patience, under_way: tokio::sync::Mutex::default() }
+        Self { name, waiters, index, patience, under_way: tokio::sync::Mutex::default() }
     }
 
     /// Notes how long a caller wants to wait.
@@ -216,6 +240,9 @@ impl Issuer for Function {
         *under_way = None;
         match outcome {
             Ok(Outcome::Returned { text, lifetime }) => {
+                if let Some((index, arguments)) = &self.index {
+                    index.note(arguments).await;
+                }
                 let token = AccessToken::new(&text).map_err(|why| failed(&why.to_string()))?;
                 let now = SystemClock.now();
                 Ok(Token::new(token, None, began, now, began.saturating_add(lifetime)))

@@ -7,8 +7,11 @@ mod arguments;
 mod cache;
 mod environment;
 mod error;
+mod index;
 mod jobs;
+mod key;
 mod logging;
+mod recipe;
 mod runtime;
 mod sandbox;
 mod shown;
@@ -23,11 +26,15 @@ mod _daypass {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use super::cache::{Entry, Key};
+    use super::arguments::seconds;
+    #[pymodule_export]
+    use super::cache::Entry;
     #[pymodule_export]
     use super::environment::environment_id;
     #[pymodule_export]
     use super::jobs::Job;
+    #[pymodule_export]
+    use super::key::Key;
     #[pymodule_export]
     use super::logging::drain_logs;
     #[pymodule_export]

@@ -5,30 +5,14 @@ use std::mem;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use daypass::{AccessToken, Env, Error, Fresh, Granted, MinTtl, Opening, Style, TokenSource, Want};
+use daypass::{AccessToken, Env, Error, Fresh, Granted, MinTtl, TokenSource, Want};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use crate::recipe::{Facts, Opened, Recipe};
 use crate::shown::Shown;
 use crate::token::Token;
 use crate::{arguments, environment, error, logging, runtime, wait};
-
-/// What to open: enough to do it again in a forked child.
-struct Recipe {
-    env: Env,
-    directory: Option<PathBuf>,
-    config: Option<PathBuf>,
-    profile: Option<String>,
-}
-
-/// What is known of the profile without its credentials.
-struct Facts {
-    name: String,
-    place: String,
-    api_url: Option<String>,
-    hosts: Vec<String>,
-    min_ttl: MinTtl,
-}
 
 struct State {
     generation: u64,
@@ -43,45 +27,6 @@ pub(crate) struct Source {
     facts: Facts,
     /// Locked with the GIL only, see `runtime`.
     state: Mutex<State>,
-}
-
-impl Recipe {
-    fn opening(&self) -> Opening<'_> {
-        Opening {
-            env: &self.env,
-            directory: self.directory.as_deref(),
-            config: self.config.as_deref(),
-            profile: self.profile.as_deref(),
-            style: Style::LongLived,
-        }
-    }
-
-    fn open(&self) -> Result<Opened, Error> {
-        let source = self.opening().source()?;
-        // Under an agent there may be no profile here: it has the configuration.
-        let facts = match self.opening().profile() {
-            Ok(profile) => Facts {
-                place: profile.place(),
-                api_url: profile.api_url(),
-                hosts: profile.hosts(),
-                min_ttl: profile.min_ttl.map_or(MinTtl::TOKEN, MinTtl::Required),
-                name: profile.name,
-            },
-            Err(_) => Facts {
-                name: self.profile.clone().unwrap_or_else(|| "default".to_owned()),
-                place: "an agent".to_owned(),
-                api_url: environment::genesys_api(&self.env),
-                hosts: Vec::new(),
-                min_ttl: MinTtl::TOKEN,
-            },
-        };
-        Ok(Opened { source, facts })
-    }
-}
-
-struct Opened {
-    source: Arc<dyn TokenSource>,
-    facts: Facts,
 }
 
 impl Source {
@@ -172,20 +117,10 @@ impl Source {
         timeout: Option<&Bound<'_, PyAny>>,
         fresh: bool,
     ) -> PyResult<Py<PyString>> {
-        if min_ttl.is_none()
-            && !fresh
-            && !logging::is_pending()
-            && let Some(token) = self.hit(py, self.facts.min_ttl)
-        {
+        if !fresh && let Some(token) = self._hit(py, min_ttl, timeout)? {
             return Ok(token);
         }
         let want = arguments::want(min_ttl, timeout, fresh, self.facts.min_ttl)?;
-        if !want.force
-            && !logging::is_pending()
-            && let Some(token) = self.hit(py, want.min_ttl)
-        {
-            return Ok(token);
-        }
         let granted = self.fetch(py, want)?;
         Ok(self.lock().shown.text(py, granted.token.access_token()))
     }
@@ -203,13 +138,16 @@ impl Source {
         self.fetch(py, want).map(Token::new)
     }
 
-    /// Tells that an API refused this token with a 401.
-    fn reject(&self, py: Python<'_>, token: &str) -> PyResult<()> {
+    /// Tells that an API refused this token with a 401; `worked`: that it accepted it before, so
+    /// that the credential is not the problem.
+    #[pyo3(signature = (token, *, worked=false))]
+    fn reject(&self, py: Python<'_>, token: &str, worked: bool) -> PyResult<()> {
         logging::refresh(py);
         let source = self.current(py)?;
         // What is no token of ours is nothing to mark.
         if let Ok(token) = AccessToken::new(token) {
-            let rejected = wait::block(py, async move { source.reject(&token).await })?;
+            let rejected =
+                wait::block(py, async move { rejected(&*source, &token, worked).await })?;
             logging::drain_logs(py)?;
             rejected.map_err(|failed| error::exception(py, &failed))?;
         }
@@ -238,13 +176,20 @@ impl Source {
     }
 
     /// Starts what `reject` does, and calls `done(None, error)` from another thread at its end.
-    fn _begin_reject(&self, py: Python<'_>, done: Py<PyAny>, token: &str) -> PyResult<()> {
+    #[pyo3(signature = (done, token, *, worked=false))]
+    fn _begin_reject(
+        &self,
+        py: Python<'_>,
+        done: Py<PyAny>,
+        token: &str,
+        worked: bool,
+    ) -> PyResult<()> {
         let source = self.current(py)?;
         let handle = runtime::handle(py)?;
         let token = AccessToken::new(token);
         drop(handle.clone().spawn(async move {
             let rejected = match token {
-                Ok(token) => source.reject(&token).await.map(|()| None),
+                Ok(token) => rejected(&*source, &token, worked).await.map(|()| None),
                 Err(_) => Ok(None),
             };
             runtime::call_back(&handle, move |py| tell(py, &done, rejected));
@@ -253,8 +198,19 @@ impl Source {
     }
 
     /// The token at hand, or None where one must be waited for.
-    fn _hit(&self, py: Python<'_>) -> Option<Py<PyString>> {
-        if logging::is_pending() { None } else { self.hit(py, self.facts.min_ttl) }
+    #[pyo3(signature = (min_ttl=None, timeout=None))]
+    fn _hit(
+        &self,
+        py: Python<'_>,
+        min_ttl: Option<&Bound<'_, PyAny>>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<Py<PyString>>> {
+        let min_ttl = match (min_ttl, timeout) {
+            (None, None) => self.facts.min_ttl,
+            // What is wrong in them is told whether or not there is a token.
+            _ => arguments::want(min_ttl, timeout, false, self.facts.min_ttl)?.min_ttl,
+        };
+        Ok(if logging::is_pending() { None } else { self.hit(py, min_ttl) })
     }
 
     /// The profile's name.
@@ -285,6 +241,14 @@ impl Source {
             "make one in each process; they share the cache",
         ))
     }
+}
+
+async fn rejected(
+    source: &dyn TokenSource,
+    token: &AccessToken,
+    worked: bool,
+) -> Result<(), Error> {
+    if worked { source.reject_worked(token).await } else { source.reject(token).await }
 }
 
 /// Calls `done(value, None)` or `done(None, exception)`. What it raises has no other reader.

@@ -51,3 +51,8 @@ def test_an_agent_that_is_not_there_is_an_error_and_never_passed_by(world: World
     with pytest.raises(daypass.ConfigError):
         world.source(DAYPASS_AGENT="nonsense")
     assert world.sandbox.token_requests == 0
+
+
+def test_an_empty_address_is_none(world: World) -> None:
+    source = world.source(DAYPASS_AGENT="")
+    assert source.get().source == "issuer"

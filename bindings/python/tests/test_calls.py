@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import traceback
 import types
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -88,8 +90,8 @@ def test_a_second_401_is_raised_and_damps(world: World, source: daypass.TokenSou
     for number in range(5):
         with pytest.raises(Raised):
             daypass.call_with_token(source, call)
-        if number == 0:
-            assert source.get().source == "store", "it is marked: memory does not hand it out by itself"
+        if number == 1:
+            assert world.sandbox.token_requests == 2, "no third one at once"
     assert world.sandbox.token_requests <= 3, "the credential is the problem, not the token"
     assert calls <= 10
 
@@ -154,3 +156,62 @@ def test_a_traceback_with_locals_does_not_show_the_token(source: daypass.TokenSo
             call()
         told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
         assert source.token() not in "".join(told.format())
+
+
+def test_what_only_returns_something_to_await_is_awaited_and_repeated(
+    world: World, source: daypass.TokenSource
+) -> None:
+    seen: list[str] = []
+
+    async def refused_once(token: str) -> int:
+        seen.append(token)
+        if len(seen) % 2:
+            raise Raised(status=401)
+        return len(seen)
+
+    class Client:
+        async def __call__(self, token: str) -> int:
+            return await refused_once(token)
+
+    async def run() -> list[int]:
+        waited = daypass.call_with_token(source, lambda token: refused_once(token))
+        return [
+            await waited,
+            await daypass.call_with_token(source, functools.partial(refused_once)),
+            await daypass.call_with_token(source, Client()),
+            await daypass.retry_unauthorized(source)(lambda: refused_once("decorated"))(),
+        ]
+
+    assert asyncio.run(run()) == [2, 4, 6, 8]
+
+
+def test_a_generator_cannot_be_repeated_and_says_so(source: daypass.TokenSource) -> None:
+    def pages(token: str) -> Iterator[int]:
+        yield 1
+
+    async def apages() -> AsyncIterator[int]:
+        yield 1
+
+    for wrong in (lambda: daypass.call_with_token(source, pages), lambda: daypass.retry_unauthorized(source)(apages)):
+        with pytest.raises(TypeError, match="a generator runs after the call"):
+            wrong()
+
+
+def test_what_is_written_wrongly_says_how_it_is_written(source: daypass.TokenSource) -> None:
+    @daypass.token_cache(ttl=60)
+    def fetch() -> str:
+        return "token"
+
+    def call(token: str) -> None:
+        raise AssertionError("not called")
+
+    swapped: Any = daypass.call_with_token
+    with pytest.raises(TypeError, match="swapped"):
+        swapped(call, source)
+    with pytest.raises(TypeError, match="not a int"):
+        swapped(7, call)
+    with pytest.raises(TypeError, match=r"f.as_source\(\)"):
+        swapped(fetch, call)
+    bare: Any = daypass.retry_unauthorized
+    with pytest.raises(TypeError, match=r"@retry_unauthorized\(\)"):
+        bare(call)

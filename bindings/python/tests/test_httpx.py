@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -80,3 +81,20 @@ def test_another_host_is_never_shown_a_token(world: World, client: httpx.Client,
 def test_tokens_go_over_tls(client: httpx.Client) -> None:
     with pytest.raises(daypass.ConfigError):
         client.get("http://api.example.com/")
+
+
+def test_a_form_with_files_that_can_be_read_again_is_sent_whole_again(world: World, client: httpx.Client) -> None:
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    sizes = set()
+    for file, status in ((io.BytesIO(b"12345"), 200), (Pipe(b"12345"), 401)):
+        client.get(world.api)
+        world.sandbox.revoke_all()
+        answer = client.post(world.sandbox.url + "/api/echo", files={"a": file}, data={"b": "1"})
+        assert answer.status_code == status
+        sizes.add(client.post(world.sandbox.url + "/api/echo", files={"a": io.BytesIO(b"12345")}, data={"b": "1"}).json()["body_bytes"])
+        if status == 200:
+            sizes.add(answer.json()["body_bytes"])
+    assert len(sizes) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import pickle
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +14,8 @@ import pytest
 import requests
 
 import daypass
+import daypass.aiohttp
+import daypass.httpx
 import daypass.requests
 from conftest import SOAK, World, at_once
 from daypass._bearer import is_refusal
@@ -76,10 +80,11 @@ def test_an_api_that_refuses_every_token_gets_two_and_no_more(world: World, sess
 
 
 def test_a_new_token_that_is_refused_too_slows_fetching_down(
-    world: World, session: requests.Session, source: daypass.TokenSource
+    world: World, session: requests.Session
 ) -> None:
-    assert session.get(world.sandbox.url + "/api/denied").status_code == 401
-    assert source.get().source == "store", "it is marked: memory does not hand it out by itself"
+    for _ in range(2):
+        assert session.get(world.sandbox.url + "/api/denied").status_code == 401
+    assert world.sandbox.token_requests == 2, "no third one at once"
 
 
 def test_insufficient_scope_is_no_reason_for_a_new_token(world: World, session: requests.Session) -> None:
@@ -187,3 +192,24 @@ def test_tokens_go_to_named_hosts_and_over_tls(world: World, source: daypass.Tok
     auth = daypass.requests.Auth(source, hosts=["API.example.com", "127.0.0.1"])
     for url in (world.api, "https://api.example.com/things", "https://API.EXAMPLE.com:8443/"):
         assert "Authorization" in session.prepare_request(requests.Request("GET", url, auth=auth)).headers
+
+
+def test_an_answer_can_be_pickled_without_the_token_and_an_adapter_cannot(
+    world: World, session: requests.Session, source: daypass.TokenSource
+) -> None:
+    old = source.token()
+    world.sandbox.revoke_all()
+    answer = session.get(world.api)
+    written = pickle.dumps(answer)
+    again = pickle.loads(written)
+    assert again.json() == answer.json()
+    assert [one.status_code for one in again.history] == [401]
+    for token in (old, source.token()):
+        assert token.encode() not in written
+    assert again.request.headers["Authorization"] == "Bearer [hidden]"
+    assert answer.request.headers["Authorization"] == f"Bearer {source.token()}"
+    assert copy.deepcopy(answer.request.headers)["Authorization"] == f"Bearer {source.token()}"
+    for adapter in (session.auth, daypass.httpx.Auth(source), daypass.aiohttp.Middleware(source)):
+        for refused in (pickle.dumps, copy.copy, copy.deepcopy):
+            with pytest.raises(TypeError, match="can't be pickled or copied"):
+                refused(adapter)

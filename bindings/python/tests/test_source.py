@@ -185,3 +185,12 @@ def test_the_command_and_the_package_share_a_cache(world: World, source: daypass
     told = world.python("import subprocess, sys; sys.stdout.write(subprocess.check_output(['daypass', 'token'], text=True))")
     assert told.communicate()[0].strip() == source.token(), told.stderr
     assert world.sandbox.token_requests == 1
+
+
+def test_what_is_wrong_in_a_call_is_told_whether_or_not_there_is_a_token(source: daypass.TokenSource) -> None:
+    for _ in range(2):
+        with pytest.raises(ValueError, match="timeout"):
+            source.token(timeout="soon")
+        with pytest.raises(ValueError, match="timeout"):
+            asyncio.run(source.atoken(timeout=-1))
+        assert source.token(timeout=5) == asyncio.run(source.atoken(timeout="5s", min_ttl=1))

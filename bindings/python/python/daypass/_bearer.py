@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ._errors import ConfigError
-from ._source import TokenSource
+from ._refusals import refusals_of
+from ._source import of_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
+    from typing import SupportsIndex
 
     from ._source import AnySource, AsyncSource, Source
+
+# How long a request whose token was revoked waits for another while fetching is damped, in seconds.
+DAMPED = 4.0
 
 
 class Bearer(str):
@@ -22,6 +28,16 @@ class Bearer(str):
     def __repr__(self) -> str:
         return "'Bearer [hidden]'"
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[type[str], tuple[str]]:
+        # Whoever pickles an answer, as for a cache, pickles the request's headers with it.
+        return str, ("Bearer [hidden]",)
+
+    def __copy__(self) -> Bearer:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Bearer:
+        return self
+
     @property
     def token(self) -> str:
         return str.__str__(self)[len("Bearer ") :]
@@ -29,7 +45,12 @@ class Bearer(str):
 
 def source_of(source: AnySource | str | None) -> AnySource:
     """Returns the source, or the one of the profile that is named."""
-    return TokenSource(source) if source is None or isinstance(source, str) else source
+    if source is None or isinstance(source, str):
+        return of_profile(source)
+    if not hasattr(source, "reject") or not hasattr(source, "token"):
+        hint = ": a cached function is one as f.as_source()" if hasattr(source, "as_source") else ""
+        raise TypeError(f"a source is a TokenSource or the name of a profile, not a {type(source).__name__}{hint}")
+    return source
 
 
 def bearer(source: Source) -> Bearer:
@@ -40,17 +61,76 @@ async def abearer(source: AsyncSource) -> Bearer:
     return Bearer("Bearer " + await source.atoken())
 
 
-def successor(source: Source, refused: Bearer) -> Bearer | None:
-    """Rejects the token and returns another, or None: while there is none, the 401 is passed on."""
-    source.reject(refused.token)
-    fresh = bearer(source)
-    return None if fresh == refused else fresh
+class Sender:
+    """Sends requests with tokens of one source, and learns from the answers."""
+
+    def __init__(self, source: AnySource, place: Hashable) -> None:
+        self._source = source
+        self._place = place
+        self._refusals = refusals_of(source)
+
+    def accepted(self, sent: Bearer) -> None:
+        """A request was answered, and not with an error."""
+        self._refusals.accept(self._place, sent)
+
+    def again(self, fresh: Bearer, accepted: bool) -> None:
+        """So was the repeated one, or it was refused too."""
+        self._refusals.replaced(self._place, fresh, accepted)
+
+    def discard(self, refused: Bearer) -> None:
+        """Rejects a token that was refused, for the requests after this one."""
+        if not self._refusals.blames_place(self._place, refused):
+            self._source.reject(refused.token, worked=self._is_revoked(refused))
+
+    async def adiscard(self, refused: Bearer) -> None:
+        if not self._refusals.blames_place(self._place, refused):
+            await self._source.areject(refused.token, worked=self._is_revoked(refused))
+
+    def successor(self, refused: Bearer) -> Bearer | None:
+        """Rejects the token and returns another, or None: while there is none, the 401 is passed on."""
+        if self._refusals.blames_place(self._place, refused):
+            return None
+        ends = self._patience(refused)
+        while True:
+            self._source.reject(refused.token, worked=self._is_revoked(refused))
+            fresh = bearer(self._source)
+            if fresh != refused:
+                return fresh
+            if time.monotonic() >= ends:
+                return None
+            time.sleep(DAMPED / 16)
+
+    async def asuccessor(self, refused: Bearer) -> Bearer | None:
+        import asyncio
+
+        if self._refusals.blames_place(self._place, refused):
+            return None
+        ends = self._patience(refused)
+        while True:
+            await self._source.areject(refused.token, worked=self._is_revoked(refused))
+            fresh = await abearer(self._source)
+            if fresh != refused:
+                return fresh
+            if time.monotonic() >= ends:
+                return None
+            await asyncio.sleep(DAMPED / 16)
+
+    def _is_revoked(self, refused: Bearer) -> bool:
+        return self._refusals.has_worked(self._place, refused) and self._refusals.trusts()
+
+    def _patience(self, refused: Bearer) -> float:
+        """Until when to wait for another token: not at all where there may never be one that is accepted."""
+        return time.monotonic() + DAMPED if self._refusals.has_worked(self._place, refused) else 0.0
 
 
-async def asuccessor(source: AsyncSource, refused: Bearer) -> Bearer | None:
-    await source.areject(refused.token)
-    fresh = await abearer(source)
-    return None if fresh == refused else fresh
+def place_of(method: object, url: object) -> Hashable:
+    """What answers a request, for `Sender`: its query is left out, which differs from call to call."""
+    return method, str(url).partition("?")[0]
+
+
+def is_accepted(status: int) -> bool:
+    """Whether an answer says that the token is good."""
+    return 200 <= status < 400
 
 
 def is_refusal(status: int, headers: Mapping[str, str]) -> bool:
@@ -93,3 +173,8 @@ def _is_this_machine(host: str) -> bool:
     except ValueError:
         return host == "localhost"
     return address.is_loopback if isinstance(address, IPv4Address) else str(address) == "::1"
+
+
+def not_pickled(thing: object) -> TypeError:
+    """What copying or pickling something with a source in it is answered with."""
+    return TypeError(f"a {type(thing).__name__} can't be pickled or copied: make one in each process; they share the cache")

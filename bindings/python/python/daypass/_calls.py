@@ -6,10 +6,11 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from ._bearer import Bearer, abearer, asuccessor, bearer, source_of, successor
+from ._bearer import Bearer, Sender, abearer, bearer, source_of
+from ._hidden import Arguments, forget_locals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from ._source import AnySource
 
@@ -27,52 +28,21 @@ def call_with_token(
     """Calls `function(token, ...)`; when that raises a 401, once more with a new token.
 
     A 401 is an exception with `.status`, `.status_code` or `.response.status_code` (or `.code`) 401. Wrap a single call:
-    what a block did before its 401 would be done twice. An async function is awaited.
+    what a block did before its 401 would be done twice. An async function, or one that returns something to await, is
+    awaited.
     """
+    if not callable(function):
+        swapped = "; here they are swapped" if callable(source) else ""
+        raise TypeError(f"call_with_token(source, function, ...): the function is no {type(function).__name__}{swapped}")
     found = source_of(source)
+    _check_no_generator(function)
+    given = Arguments(args, kwargs)
+    del args, kwargs
 
-    def call(bearer: Bearer) -> Any:
-        return function(bearer.token, *args, **kwargs)
+    def call(sent: Bearer) -> Any:
+        return Arguments((sent.token, *given.args), given.kwargs).passed_to(function)
 
-    if inspect.iscoroutinefunction(function):
-        return _acalled(found, call)  # type: ignore[return-value]
-    return _called(found, call)  # type: ignore[no-any-return]
-
-
-def _called(source: AnySource, call: Callable[[Bearer], Any]) -> Any:
-    sent = bearer(source)
-    try:
-        return call(sent)
-    except Exception as error:
-        if not is_unauthorized(error):
-            raise
-        fresh = successor(source, sent)
-        if fresh is None:
-            raise
-    try:
-        return call(fresh)
-    except Exception as error:
-        if is_unauthorized(error):
-            source.reject(fresh.token)
-        raise
-
-
-async def _acalled(source: AnySource, call: Callable[[Bearer], Any]) -> Any:
-    sent = await abearer(source)
-    try:
-        return await call(sent)
-    except Exception as error:
-        if not is_unauthorized(error):
-            raise
-        fresh = await asuccessor(source, sent)
-        if fresh is None:
-            raise
-    try:
-        return await call(fresh)
-    except Exception as error:
-        if is_unauthorized(error):
-            await source.areject(fresh.token)
-        raise
+    return _call(found, function, call)  # type: ignore[no-any-return]
 
 
 def retry_unauthorized(source: AnySource | str | None = None, /) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -80,24 +50,124 @@ def retry_unauthorized(source: AnySource | str | None = None, /) -> Callable[[Ca
 
     It is then called once more; the source has a new token by then. The function asks the source itself, each time.
     """
+    if inspect.isroutine(source) and not hasattr(source, "as_source"):
+        raise TypeError("retry_unauthorized wants parentheses: @retry_unauthorized() or @retry_unauthorized(source)")
     found = source_of(source)
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        if inspect.iscoroutinefunction(function):
+        _check_no_generator(function)
+
+        def start(given: Arguments) -> Any:
+            return _call(found, function, lambda _sent: given.passed_to(function))
+
+        if is_async(function):
 
             @functools.wraps(function)
             async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
-                return await _acalled(found, lambda _bearer: function(*args, **kwargs))
+                given = Arguments(args, kwargs)
+                del args, kwargs
+                return await start(given)
 
             return awaited  # type: ignore[return-value]
 
         @functools.wraps(function)
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
-            return _called(found, lambda _bearer: function(*args, **kwargs))  # type: ignore[no-any-return]
+            given = Arguments(args, kwargs)
+            del args, kwargs
+            return start(given)  # type: ignore[no-any-return]
 
         return called
 
     return decorate
+
+
+def _call(source: AnySource, function: object, call: Callable[[Bearer], Any]) -> Any:
+    sender = Sender(source, _place_of(function))
+    if is_async(function) or getattr(source, "is_async", False):
+        return _acalled(source, sender, call)
+    return _called(source, sender, call)
+
+
+def _called(source: AnySource, sender: Sender, call: Callable[[Bearer], Any]) -> Any:
+    sent = bearer(source)
+    try:
+        result = call(sent)
+        if inspect.isawaitable(result):
+            return _aresult(source, sender, call, sent, result)
+        sender.accepted(sent)
+        return result
+    except Exception as error:
+        forget_locals(error)
+        if not is_unauthorized(error):
+            raise
+        fresh = sender.successor(sent)
+        if fresh is None:
+            raise
+    try:
+        result = call(fresh)
+    except Exception as error:
+        forget_locals(error)
+        if is_unauthorized(error):
+            sender.again(fresh, False)
+        raise
+    sender.again(fresh, True)
+    return result
+
+
+async def _acalled(source: AnySource, sender: Sender, call: Callable[[Bearer], Any]) -> Any:
+    return await _aresult(source, sender, call, await abearer(source), None)
+
+
+async def _aresult(
+    source: AnySource, sender: Sender, call: Callable[[Bearer], Any], sent: Bearer, begun: Awaitable[Any] | None
+) -> Any:
+    try:
+        result = await _settled(call(sent) if begun is None else begun)
+        sender.accepted(sent)
+        return result
+    except Exception as error:
+        forget_locals(error)
+        if not is_unauthorized(error):
+            raise
+        fresh = await sender.asuccessor(sent)
+        if fresh is None:
+            raise
+    try:
+        result = await _settled(call(fresh))
+    except Exception as error:
+        forget_locals(error)
+        if is_unauthorized(error):
+            sender.again(fresh, False)
+        raise
+    sender.again(fresh, True)
+    return result
+
+
+async def _settled(result: Any) -> Any:
+    return await result if inspect.isawaitable(result) else result
+
+
+def is_async(function: object) -> bool:
+    """Whether a call of it is to be awaited: also for an object that is called, and for a part of a function."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+
+
+def _check_no_generator(function: object) -> None:
+    kinds = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    called = getattr(function, "__call__", None)
+    if any(is_one(function) or is_one(called) for is_one in kinds):
+        raise TypeError(
+            "a generator runs after the call that makes it, so that cannot be repeated: wrap the single request in it"
+        )
+
+
+def _place_of(function: object) -> int:
+    """What refuses a token: where the function stands in its source, since a lambda is a new one each time."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return id(getattr(inspect.unwrap(function), "__code__", function)) if callable(function) else 0
 
 
 def is_unauthorized(error: Exception) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import _daypass
+from ._hidden import Hidden
 
 # Not imported from typing, which costs more than all of this; type checkers know the name.
 TYPE_CHECKING = False
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
         """Hands out tokens, and learns which were refused."""
 
         def token(self) -> str: ...
-        def reject(self, token: str) -> None: ...
+        def reject(self, token: str, *, worked: bool = False) -> None: ...
 
     class AsyncSource(Protocol):
         """The same, without blocking the event loop."""
 
         async def atoken(self) -> str: ...
-        async def areject(self, token: str) -> None: ...
+        async def areject(self, token: str, *, worked: bool = False) -> None: ...
 
     class AnySource(Source, AsyncSource, Protocol):
         """Both."""
@@ -44,8 +45,8 @@ class TokenSource(_daypass.Source):
 
     async def atoken(self, *, min_ttl: Span | None = None, timeout: Span | None = None, fresh: bool = False) -> str:
         """Does what `token` does, without blocking the event loop."""
-        if min_ttl is None and not fresh:
-            hit = self._hit()
+        if not fresh:
+            hit = self._hit(min_ttl, timeout)
             if hit is not None:
                 return hit
         return (await self.aget(min_ttl=min_ttl, timeout=timeout, fresh=fresh)).access_token
@@ -58,9 +59,11 @@ class TokenSource(_daypass.Source):
         assert token is not None
         return token
 
-    async def areject(self, token: str) -> None:
+    async def areject(self, token: str, *, worked: bool = False) -> None:
         """Does what `reject` does, without blocking the event loop."""
-        await _settled(lambda done: self._begin_reject(done, token))
+        hidden = Hidden(token)
+        del token
+        await _settled(lambda done: self._begin_reject(done, hidden.value, worked=worked))
 
     async def aheaders(
         self, *, min_ttl: Span | None = None, timeout: Span | None = None, fresh: bool = False

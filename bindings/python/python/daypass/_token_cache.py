@@ -50,10 +50,10 @@ class CachedFunction(Protocol[P, R_co]):
     @overload
     def __get__(self, instance: object, owner: type | None = None, /) -> Callable[..., R_co]: ...
 
-    def reject(self, token: object) -> None:
+    def reject(self, token: object, *, worked: bool = False) -> None:
         """Tells that an API refused this token (or what the function returned) with a 401."""
 
-    async def areject(self, token: object) -> None:
+    async def areject(self, token: object, *, worked: bool = False) -> None:
         """Does what `reject` does, without blocking the event loop."""
 
     def cache_info(self) -> CacheInfo:
@@ -157,11 +157,11 @@ class FunctionSource:
         value = self._function(*self._args, **self._kwargs)
         return described(await value if inspect.isawaitable(value) else value)[0]
 
-    def reject(self, token: str) -> None:
-        self._function.reject(token)
+    def reject(self, token: str, *, worked: bool = False) -> None:
+        self._function.reject(token, worked=worked)
 
-    async def areject(self, token: str) -> None:
-        await self._function.areject(token)
+    async def areject(self, token: str, *, worked: bool = False) -> None:
+        await self._function.areject(token, worked=worked)
 
     def __repr__(self) -> str:
         return f"<source of {self._function.__wrapped__.__qualname__}()>"
@@ -209,17 +209,18 @@ class Function:
         found = [(slot, slot.text_of(text)) for slot in list(self.slots.values())]
         return [(slot, held) for slot, held in found if held is not None]
 
-    def reject(self, token: object) -> None:
+    def reject(self, token: object, *, worked: bool = False) -> None:
         for slot, text in self._holding(token):
             self._warn_of_bare(slot, text)
-            slot.entry.reject(text)
+            slot.entry.reject(text, worked=worked)
 
-    async def areject(self, token: object) -> None:
+    async def areject(self, token: object, *, worked: bool = False) -> None:
         import asyncio
 
         for slot, text in self._holding(token):
             self._warn_of_bare(slot, text)
-            await asyncio.get_running_loop().run_in_executor(None, slot.entry.reject, text)
+            reject = functools.partial(slot.entry.reject, text, worked=worked)
+            await asyncio.get_running_loop().run_in_executor(None, reject)
 
     def _warn_of_bare(self, slot: Slot, text: str) -> None:
         if self.warned or not isinstance(slot.value(text), str):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from yarl import URL
 
-from ._bearer import Destinations, abearer, asuccessor, is_refusal, source_of
+from ._bearer import Destinations, Sender, abearer, is_accepted, is_refusal, not_pickled, place_of, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,17 +50,22 @@ class Middleware:
         sent = await abearer(self._source)
         request.headers["Authorization"] = sent
         answer = await handler(request)
+        sender = Sender(self._source, place_of(request.method, request.url))
+        if is_accepted(answer.status):
+            sender.accepted(sent)
         if not is_refusal(answer.status, answer.headers):
             return answer
         if getattr(request.body, "consumed", False):
-            await self._source.areject(sent.token)
+            await sender.adiscard(sent)
             return answer
-        fresh = await asuccessor(self._source, sent)
+        fresh = await sender.asuccessor(sent)
         if fresh is None:
             return answer
         answer.release()
         request.headers["Authorization"] = fresh
         answer = await handler(request)
-        if is_refusal(answer.status, answer.headers):
-            await self._source.areject(fresh.token)
+        sender.again(fresh, not is_refusal(answer.status, answer.headers))
         return answer
+
+    def __reduce__(self) -> str:
+        raise not_pickled(self)

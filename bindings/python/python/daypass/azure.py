@@ -5,11 +5,13 @@ The scopes that a client asks for are not used: what a token is for stands in th
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import AccessToken, AccessTokenInfo
 
-from ._source import TokenSource
+from ._bearer import not_pickled
+from ._source import TokenSource, of_profile
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -18,14 +20,26 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncTokenCredential", "TokenCredential"]
 
+# A token that was handed out so many seconds ago is taken to have been accepted since.
+IN_USE = 10.0
+
 
 class _Base:
     def __init__(self, source: TokenSource | str | None = None) -> None:
-        self._source = source if isinstance(source, TokenSource) else TokenSource(source)
-        self._last: Token | None = None
+        self._source = source if isinstance(source, TokenSource) else of_profile(source)
+        # With the moment when it was handed out.
+        self._last: tuple[Token, float] | None = None
+
+    def _refused(self, claims: str | None) -> Token | None:
+        """The token that a claims challenge refuses."""
+        return self._last[0] if claims and self._last is not None else None
+
+    def _has_worked(self) -> bool:
+        """azure-core does not say which token was accepted. One that is refused at once was not."""
+        return self._last is not None and time.monotonic() - self._last[1] >= IN_USE
 
     def __reduce__(self) -> str:
-        raise TypeError("a credential can't be pickled or copied: make one in each process; they share the cache")
+        raise not_pickled(self)
 
 
 def _expires_on(token: Token) -> int:
@@ -44,10 +58,11 @@ class TokenCredential(_Base):
         return AccessTokenInfo(token.access_token, _expires_on(token))
 
     def _get(self, claims: str | None) -> Token:
-        if claims and self._last is not None:
-            self._source.reject(self._last.access_token)
-        self._last = self._source.get()
-        return self._last
+        if (refused := self._refused(claims)) is not None:
+            self._source.reject(refused.access_token, worked=self._has_worked())
+        token = self._source.get()
+        self._last = token, time.monotonic()
+        return token
 
     def close(self) -> None:
         """Does nothing: there is nothing to close."""
@@ -71,10 +86,11 @@ class AsyncTokenCredential(_Base):
         return AccessTokenInfo(token.access_token, _expires_on(token))
 
     async def _get(self, claims: str | None) -> Token:
-        if claims and self._last is not None:
-            await self._source.areject(self._last.access_token)
-        self._last = await self._source.aget()
-        return self._last
+        if (refused := self._refused(claims)) is not None:
+            await self._source.areject(refused.access_token, worked=self._has_worked())
+        token = await self._source.aget()
+        self._last = token, time.monotonic()
+        return token
 
     async def close(self) -> None:
         """Does nothing: there is nothing to close."""

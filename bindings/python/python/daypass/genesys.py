@@ -14,7 +14,7 @@ import threading
 import types
 from typing import TYPE_CHECKING, Any
 
-from ._bearer import Bearer, Destinations, bearer, is_refusal, source_of, successor
+from ._bearer import Bearer, Destinations, Sender, bearer, is_accepted, is_refusal, place_of, source_of
 from ._errors import ConfigError
 
 if TYPE_CHECKING:
@@ -124,25 +124,36 @@ def _client(inner: Any, source: AnySource, address: str) -> Any:
             if not options.url.startswith(address + "/") or options.url.endswith("/oauth/token"):
                 return inner.request(options)  # a log-in of the SDK's own
             sent = bearer(source)
-            for _ in range(REPEATS):
+            sender = Sender(source, place_of(options.method, options.url))
+            for turn in range(1 + REPEATS):
                 try:
                     answer = inner.request(_with(options, sent))
                 except Exception as error:
                     if not _refused(error):
                         raise
-                    fresh = successor(source, sent)
+                    fresh = _instead_of(sent, sender, turn)
                     if fresh is None:
                         raise
                 else:
-                    if getattr(answer, "status", None) != 401:
+                    status = getattr(answer, "status", None)
+                    if status != 401:
+                        if isinstance(status, int) and is_accepted(status):
+                            sender.again(sent, True) if turn else sender.accepted(sent)
                         return answer
-                    fresh = successor(source, sent)
+                    fresh = _instead_of(sent, sender, turn)
                     if fresh is None:
                         return answer
                 sent = fresh
-            return inner.request(_with(options, sent))
+            raise AssertionError("the last turn returns or raises")
 
     return DaypassHttpClient()
+
+
+def _instead_of(refused: Bearer, sender: Sender, turn: int) -> Bearer | None:
+    fresh = sender.successor(refused) if turn < REPEATS else None
+    if fresh is None and turn:
+        sender.again(refused, False)
+    return fresh
 
 
 def _with(options: Any, sent: Bearer) -> Any:

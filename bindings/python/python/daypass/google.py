@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import google.auth.credentials
 
-from ._bearer import Bearer, Destinations
-from ._source import TokenSource
+from ._bearer import Bearer, Destinations, Sender, not_pickled, place_of
+from ._source import TokenSource, of_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping
@@ -21,15 +21,22 @@ class Credentials(google.auth.credentials.Credentials):  # type: ignore[misc,no-
 
     def __init__(self, source: TokenSource | str | None = None, *, hosts: Iterable[str] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
-        self._source = source if isinstance(source, TokenSource) else TokenSource(source)
+        self._source = source if isinstance(source, TokenSource) else of_profile(source)
         self._destinations = Destinations(self._source, hosts)
         # google-auth doesn't say which token was refused: it was this thread's last one.
         self._sent = threading.local()
 
     def before_request(self, request: Any, method: str, url: str, headers: MutableMapping[str, str]) -> None:
         self._destinations.check(url)
+        sent: Bearer | None = getattr(self._sent, "value", None)
+        if sent is not None and getattr(self._sent, "first", False):
+            # google-auth refreshes after each first request that is refused: this one was not.
+            Sender(self._source, self._sent.place).accepted(sent)
+        self._sent.first = not getattr(self._sent, "refreshed", False)
+        self._sent.refreshed = False
+        self._sent.place = place_of(method, url)
         self._take()
-        self.apply(headers)  # type: ignore[no-untyped-call,unused-ignore]
+        self.apply(headers)
 
     def apply(self, headers: MutableMapping[str, str], token: str | None = None) -> None:
         if token is None:
@@ -41,7 +48,13 @@ class Credentials(google.auth.credentials.Credentials):  # type: ignore[misc,no-
     def refresh(self, request: Any) -> None:
         sent: Bearer | None = getattr(self._sent, "value", None)
         if sent is not None:
-            self._source.reject(sent.token)
+            sender = Sender(self._source, getattr(self._sent, "place", None))
+            if getattr(self._sent, "first", True):
+                sender.successor(sent)
+            else:  # it was sent because the one before was refused
+                sender.again(sent, False)
+                sender.discard(sent)
+        self._sent.first, self._sent.refreshed = False, True
         self._take()
 
     def _take(self) -> Bearer:
@@ -53,4 +66,4 @@ class Credentials(google.auth.credentials.Credentials):  # type: ignore[misc,no-
         return sent
 
     def __reduce__(self) -> str:
-        raise TypeError("credentials can't be pickled or copied: make them in each process; they share the cache")
+        raise not_pickled(self)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from ._bearer import Bearer, Destinations, abearer, asuccessor, bearer, is_refusal, source_of, successor
+from ._bearer import (
+    Bearer, Destinations, Sender, abearer, bearer, is_accepted, is_refusal, not_pickled, place_of, source_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterable
@@ -32,36 +34,47 @@ class Auth(httpx.Auth):
         sent = bearer(self._source)
         request.headers["Authorization"] = sent
         answer = yield request
-        if not _refused(answer, sent):
+        sender = self._learned(answer, sent)
+        if sender is None:
             return
         if not _replayable(request):
-            self._source.reject(sent.token)
+            sender.discard(sent)
             return
-        fresh = successor(self._source, sent)
+        fresh = sender.successor(sent)
         if fresh is None:
             return
         request.headers["Authorization"] = fresh
         answer = yield request
-        if _refused(answer, fresh):
-            self._source.reject(fresh.token)
+        sender.again(fresh, not _refused(answer, fresh))
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         self._destinations.check(str(request.url))
         sent = await abearer(self._source)
         request.headers["Authorization"] = sent
         answer = yield request
-        if not _refused(answer, sent):
+        sender = self._learned(answer, sent)
+        if sender is None:
             return
         if not _replayable(request):
-            await self._source.areject(sent.token)
+            await sender.adiscard(sent)
             return
-        fresh = await asuccessor(self._source, sent)
+        fresh = await sender.asuccessor(sent)
         if fresh is None:
             return
         request.headers["Authorization"] = fresh
         answer = yield request
-        if _refused(answer, fresh):
-            await self._source.areject(fresh.token)
+        sender.again(fresh, not _refused(answer, fresh))
+
+    def _learned(self, answer: httpx.Response, sent: Bearer) -> Sender | None:
+        """Returns with what to send the request again, if the token was refused."""
+        request = answer.request
+        sender = Sender(self._source, place_of(request.method, request.url))
+        if is_accepted(answer.status_code) and request.headers.get("Authorization") == sent:
+            sender.accepted(sent)
+        return sender if _refused(answer, sent) else None
+
+    def __reduce__(self) -> str:
+        raise not_pickled(self)
 
 
 def _refused(answer: httpx.Response, sent: Bearer) -> bool:
@@ -70,4 +83,17 @@ def _refused(answer: httpx.Response, sent: Bearer) -> bool:
 
 
 def _replayable(request: httpx.Request) -> bool:
-    return isinstance(request.stream, httpx.ByteStream)
+    """Whether the body is in memory, or a form whose files can be read again: httpx rewinds them itself."""
+    if isinstance(request.stream, httpx.ByteStream):
+        return True
+    fields = getattr(request.stream, "fields", None)
+    return isinstance(fields, list) and all(_rewinds(getattr(field, "file", b"")) for field in fields)
+
+
+def _rewinds(file: Any) -> bool:
+    if isinstance(file, (str, bytes)):
+        return True
+    try:
+        return bool(file.seekable())
+    except (AttributeError, OSError, ValueError):
+        return False

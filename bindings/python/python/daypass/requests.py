@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import requests
 import requests.auth
 from requests.cookies import extract_cookies_to_jar
 
-from ._bearer import Bearer, Destinations, bearer, is_refusal, source_of, successor
+from ._bearer import (
+    Bearer, Destinations, Sender, bearer, is_accepted, is_refusal, not_pickled, place_of, source_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ._source import AnySource
 
@@ -36,34 +37,55 @@ class Auth(requests.auth.AuthBase):
         self._destinations.check(r.url or "")
         value = bearer(self._source)
         r.headers["Authorization"] = value
-        r.register_hook("response", functools.partial(self._answered, value, _position(r.body)))  # type: ignore[no-untyped-call]
+        r.register_hook("response", _Hook(self._source, value, _position(r.body)))  # type: ignore[no-untyped-call]
         return r
 
-    def _answered(
-        self, sent: Bearer, start: int | None, answer: requests.Response, **kwargs: Any
-    ) -> requests.Response:
-        request = answer.request
-        # After a redirect to another host the header is gone: that host's 401 says nothing about the token.
-        if not is_refusal(answer.status_code, answer.headers) or request.headers.get("Authorization") != sent:
+    def __reduce__(self) -> str:
+        raise not_pickled(self)
+
+
+class _Hook:
+    """Looks at the answers to one request. An answer is pickled without it, and without the token."""
+
+    def __init__(self, source: AnySource, sent: Bearer, start: int | None) -> None:
+        self._source = source
+        self._sent = sent
+        self._start = start
+
+    def __call__(self, answer: requests.Response, **kwargs: Any) -> requests.Response:
+        request, sent = answer.request, self._sent
+        # After a redirect to another host the header is gone: that host's answer says nothing about the token.
+        if request.headers.get("Authorization") != sent:
             return answer
-        if start is None:
-            self._source.reject(sent.token)
+        sender = Sender(self._source, place_of(request.method, request.url))
+        if is_accepted(answer.status_code):
+            sender.accepted(sent)
+        if not is_refusal(answer.status_code, answer.headers):
             return answer
-        fresh = successor(self._source, sent)
+        if self._start is None:
+            sender.discard(sent)
+            return answer
+        fresh = sender.successor(sent)
         if fresh is None:
             return answer
         _finish(answer)
         again = request.copy()
-        _rewind(again.body, start)
+        _rewind(again.body, self._start)
         extract_cookies_to_jar(again._cookies, request, answer.raw)  # type: ignore[attr-defined,no-untyped-call]
         again.prepare_cookies(again._cookies)  # type: ignore[attr-defined]
         again.headers["Authorization"] = fresh
         second: requests.Response = answer.connection.send(again, **kwargs)
         second.history.append(answer)
         second.request = again
-        if is_refusal(second.status_code, second.headers):
-            self._source.reject(fresh.token)
+        sender.again(fresh, not is_refusal(second.status_code, second.headers))
         return second
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return _nothing, ()
+
+
+def _nothing() -> None:
+    """What is left of a hook in an answer that was pickled."""
 
 
 def _position(body: Any) -> int | None:
