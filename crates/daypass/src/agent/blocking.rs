@@ -77,16 +77,26 @@ impl AgentAddress {
         self.ask(&wire::stop(), PROMPT)?.success(self).map(drop)
     }
 
+    /// Returns the agent's process, if there is one and it is seen: for messages.
+    pub fn process(&self) -> Option<i32> {
+        let deadline = SystemClock.ticks().saturating_add(PROMPT);
+        let peer = peer_of(&connect(self, deadline).ok()?).ok()?;
+        Some(peer.pid).filter(|pid| *pid > 0)
+    }
+
     fn ask(&self, request: &[u8], patience: Duration) -> Result<Answer, Error> {
         let deadline = SystemClock.ticks().saturating_add(patience);
-        let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => silent(self, patience),
+        let failed_of = |error: io::Error, process| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => silent(self, patience, process),
             _ => unreachable(self, &error),
         };
+        let failed = |error| failed_of(error, None);
         let mut stream = connect(self, deadline).map_err(failed)?;
-        if !peer_of(&stream).map_err(failed)?.is_own() {
+        let peer = peer_of(&stream).map_err(failed)?;
+        if !peer.is_own() {
             return Err(foreign(self));
         }
+        let failed = |error| failed_of(error, Some(peer.pid));
         stream.write_all(request).map_err(failed)?;
         let mut incoming = Incoming::new();
         loop {

@@ -127,7 +127,9 @@ impl TokenSource for AgentClient {
                 return Ok(due);
             }
             let landing = timeout_at(deadline, flight.landing()).await;
-            match landing.unwrap_or_else(|_| Err(exchange::silent(&inner.address, want.timeout))) {
+            match landing
+                .unwrap_or_else(|_| Err(exchange::silent(&inner.address, want.timeout, None)))
+            {
                 Ok(Landing::Granted(granted)) if mine => return Ok(*granted),
                 // Somebody's flight; when it was for less than is wanted here, another one.
                 Ok(_) => {

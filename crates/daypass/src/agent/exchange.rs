@@ -1,6 +1,7 @@
 //! The asynchronous shell: one exchange, within a time. And what is said when there is none.
 
 use std::io;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,17 +24,25 @@ pub(super) async fn ask(
     request: &[u8],
     patience: Duration,
 ) -> Result<Answer, Error> {
-    timeout(patience, exchange(address, request))
+    let process = OnceLock::new();
+    timeout(patience, exchange(address, request, &process))
         .await
-        .unwrap_or_else(|_| Err(silent(address, patience)))
+        .unwrap_or_else(|_| Err(silent(address, patience, process.get().copied())))
 }
 
-async fn exchange(address: &AgentAddress, request: &[u8]) -> Result<Answer, Error> {
+/// Notes whose process is at the other end, as soon as that is known.
+async fn exchange(
+    address: &AgentAddress,
+    request: &[u8],
+    process: &OnceLock<i32>,
+) -> Result<Answer, Error> {
     let failed = |error: io::Error| unreachable(address, &error);
     let mut stream = UnixStream::connect(address.path()).await.map_err(failed)?;
-    if !peer_of(&stream).map_err(failed)?.is_own() {
+    let peer = peer_of(&stream).map_err(failed)?;
+    if !peer.is_own() {
         return Err(foreign(address));
     }
+    let _ = process.set(peer.pid);
     stream.write_all(request).await.map_err(failed)?;
     let mut incoming = Incoming::new();
     loop {
@@ -56,14 +65,20 @@ pub(super) fn unreachable(address: &AgentAddress, error: &io::Error) -> Error {
         .with_hint("did its job end? Start one: daypass agent --detach; or unset DAYPASS_AGENT")
 }
 
-/// It does not answer.
-pub(super) fn silent(address: &AgentAddress, patience: Duration) -> Error {
+/// It does not answer. Its process may be known all the same: it listens.
+pub(super) fn silent(address: &AgentAddress, patience: Duration, process: Option<i32>) -> Error {
     let seconds = patience.as_secs().max(1);
     Error::new(
         Code::AgentUnreachable,
         format!("the agent at {address} has not answered for {seconds} s"),
     )
-    .with_hint("is it stopped, or the machine overloaded? daypass agent --stop ends it")
+    .with_hint(match process.filter(|pid| *pid > 0) {
+        Some(pid) => format!(
+            "is the machine overloaded, or its process {pid} stopped? kill -CONT {pid} lets it go \
+             on, kill -9 {pid} ends it"
+        ),
+        None => "is the machine overloaded, or its process stopped?".to_owned(),
+    })
 }
 
 /// It is somebody else's.
