@@ -7,6 +7,7 @@
 
 mod api;
 mod held;
+mod lent;
 mod life;
 mod notify;
 mod profiles;
@@ -21,7 +22,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use daypass::{Clock, Error, Opened, Timestamp};
+use daypass::{Clock, Error, Opened, Timestamp, TokenSource};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -127,9 +128,27 @@ impl Agent {
         self.inner.profiles.hold(opened, reopen)
     }
 
+    /// Returns a profile's source `slots` times, with a token of its own each: for whoever lives in
+    /// this process. Where the issuer refuses the client, they follow a rotated secret too.
+    ///
+    /// # Errors
+    ///
+    /// `config.unknown_profile`: the agent has no such profile.
+    pub fn sources(&self, profile: &str, slots: u32) -> Result<Vec<Arc<dyn TokenSource>>, Error> {
+        let held = self.inner.profiles.find(Some(profile))?;
+        let lent = |slot| Arc::new(lent::Lent::new(Arc::clone(&held), slot)) as _;
+        Ok((0..slots.max(1)).map(lent).collect())
+    }
+
     /// Returns the names of the profiles, the first first.
     pub fn profiles(&self) -> Vec<String> {
         self.inner.profiles.names()
+    }
+
+    /// Returns where the metrics are, once the port for them is taken.
+    pub fn metrics_url(&self) -> Option<String> {
+        let port = self.inner.metrics_at.get()?;
+        Some(format!("http://127.0.0.1:{port}/metrics"))
     }
 
     /// Takes the port for metrics, if one is wanted: before anybody is told that the agent is ready.

@@ -2,7 +2,7 @@
 //!
 //! Programs that know nothing of daypass talk plain http to it, with a local credential that is
 //! worth nothing elsewhere; it talks to one API, and answers a 401 with another token and the same
-//! request. Files, from the outside in: `listen`, `serve`, `peer` (connections); `admit` with
+//! request. Files, from the outside in: `listen`, `serve` (connections); `admit` with
 //! `target`, `guard`, `local`, `login` (who may ask for what); `exchange` with `headers`,
 //! `outgoing`, `replay` (with `segments`), `refusal`, `challenge`, `suspicion`, `throttled`, `pace` (a request on its way);
 //! `tokens`; `upstream` (the API); `answer` (what the gateway says itself).
@@ -21,7 +21,6 @@ mod login;
 mod outgoing;
 mod pace;
 mod paced;
-mod peer;
 mod refusal;
 mod replay;
 mod segments;
@@ -42,6 +41,7 @@ use daypass::{Clock, Error, TokenSource};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::peer::Peers;
 pub use counts::{Counts, CountsNow};
 pub use local::LocalCredentials;
 pub use replay::ReplayLimits;
@@ -49,7 +49,6 @@ pub use upstream::Upstream;
 
 use exchange::Exchange;
 use guard::Authorities;
-use peer::Peers;
 use serve::{Door, Stop, serve};
 
 /// How a gateway is made.
@@ -80,13 +79,13 @@ pub struct GatewaySettings {
 impl GatewaySettings {
     /// The settings that are used unless others are wanted.
     pub fn new(
-        source: Arc<dyn TokenSource>,
+        sources: Vec<Arc<dyn TokenSource>>,
         upstream: Upstream,
         local: LocalCredentials,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
-            sources: vec![source],
+            sources,
             upstream,
             local: vec![local],
             port: 0,
@@ -160,6 +159,7 @@ impl Gateway {
         let (stop, stopped) = watch::channel(Stop::No);
         let peers = Arc::new(Peers::new());
         let mut doors = JoinSet::new();
+        settings.counts.is_at(port);
         for (port, open) in
             std::iter::once((main, false)).chain(open.into_iter().map(|p| (p, true)))
         {

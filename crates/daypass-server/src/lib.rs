@@ -6,6 +6,7 @@
 mod agent;
 mod gateway;
 mod metrics;
+mod peer;
 mod status;
 
 pub use agent::{Agent, AgentSettings, AgentSocket, Bound, Part, Reopen, Why, notify};

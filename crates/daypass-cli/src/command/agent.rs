@@ -6,6 +6,7 @@ pub(super) mod descriptor;
 mod detach;
 pub(crate) mod place;
 mod ready;
+mod stop;
 
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -16,10 +17,12 @@ use std::time::Duration;
 use clap::Args;
 use daypass::{AgentAddress, Clock, Code, Env, Error, Join, SystemClock};
 use daypass_server::{Agent as Server, AgentSettings, AgentSocket, Bound, Counts, Why, notify};
+use serde_json::Value;
 
 use self::beside::Beside;
 use self::ready::{Form, Ready};
 use super::block_on;
+use super::gateway::{Manners, Planned};
 use crate::cli::{Failure, duration};
 use crate::context::{Context, Loudness};
 use crate::signals::Signals;
@@ -64,14 +67,19 @@ pub(crate) struct Agent {
     #[arg(long, value_name = "N")]
     ready_fd: Option<NonZeroU16>,
     /// End when nobody has asked for anything for so long
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = lasting)]
     idle_timeout: Option<Duration>,
     /// End after this time, whatever happens; 24h with --detach, unless it says otherwise
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = lasting)]
     lifetime: Option<Duration>,
     /// Be a gateway to the first profile's API too, and tell its address and local credentials
-    #[arg(long, conflicts_with_all = ["stop", "idle_timeout"])]
+    #[arg(long, conflicts_with = "stop")]
     gateway: bool,
+    /// The gateway's port, for tools whose own file names it
+    #[arg(long, value_name = "PORT", default_value_t = 0, requires = "gateway")]
+    gateway_port: u16,
+    #[command(flatten)]
+    manners: Manners,
     /// Let those who ask revoke tokens
     #[arg(long)]
     allow_revoke: bool,
@@ -90,9 +98,14 @@ pub(crate) struct Agent {
 }
 
 pub(crate) fn run(context: &Context, args: &Agent) -> Result<ExitCode, Failure> {
+    args.manners.check(&args.profiles)?;
+    if !args.gateway && !args.manners.are_plain() {
+        let error = Error::new(Code::Usage, "there is no gateway that this could be said to");
+        return Err(error.with_hint("add --gateway").into());
+    }
     let address = place::of(&context.env, args.socket.as_deref())?;
     if args.stop {
-        stop(context, args, &address)?;
+        stop::stop(context, args, &address)?;
     } else if args.detach {
         return Ok(detach::start(context, args)?);
     } else {
@@ -113,11 +126,10 @@ fn start(context: &Context, args: &Agent, address: AgentAddress) -> Result<(), E
     loop {
         let failed = match AgentSocket::bind(address.clone())? {
             Bound::Ours(socket) => return serve(context, args, socket),
-            Bound::Taken if args.gateway => {
-                let text = format!("an agent is at {address} already, and is no gateway");
-                return Err(Error::new(Code::Usage, text)
-                    .with_hint("start the one with --gateway first; others join it"));
-            }
+            Bound::Taken if args.gateway => match address.status() {
+                Ok(status) => return Err(taken(&address, &status)),
+                Err(error) => error,
+            },
             Bound::Taken => match join(context, args, &address) {
                 Ok(ready) => {
                     if args.loosens() && context.loudness > Loudness::Quiet {
@@ -135,6 +147,20 @@ fn start(context: &Context, args: &Agent, address: AgentAddress) -> Result<(), E
         }
         pause();
     }
+}
+
+/// A second agent cannot be a gateway: the first one's credentials are told at its start only.
+fn taken(address: &AgentAddress, status: &Value) -> Error {
+    let is_gateway = status.get("parts").is_some_and(|parts| parts.get("gateway").is_some());
+    let (what, hint) = match is_gateway {
+        true => (
+            "and is a gateway: its local credentials were told when it started",
+            "use what it printed then; or daypass agent --stop, and start it again",
+        ),
+        false => ("and is no gateway", "start the one with --gateway first; others join it"),
+    };
+    let text = format!("an agent is at {address} already, {what}");
+    Error::new(Code::Usage, text).with_hint(hint)
 }
 
 /// Gives the agent at this place the profiles.
@@ -182,17 +208,22 @@ fn serve(context: &Context, args: &Agent, socket: AgentSocket) -> Result<(), Err
         named.iter().map(|profile| context.open_to_stay(*profile)).collect();
     let opened = opened?;
     let why = block_on(async {
-        let mut beside = match opened.first() {
-            Some(first) if args.gateway => Beside::start(context, first, counts)?,
-            _ => Beside::NONE,
+        let planned = match opened.first() {
+            Some(first) if args.gateway => Some(Planned::of(context, first, &args.manners)?),
+            _ => None,
         };
         for (one, profile) in opened.into_iter().zip(named) {
             agent.hold(one, Some(context.reopen(profile)))?;
         }
+        let mut beside = match planned {
+            Some(planned) => Beside::start(context, &agent, planned, args, counts)?,
+            None => Beside::NONE,
+        };
         let mut ready = Ready::new(socket.address(), std::process::id(), agent.profiles());
         ready.gateway = beside.told();
         let (mut first, second) = (Signals::to_stop()?, Signals::to_stop()?);
         agent.listen().await?;
+        ready.metrics = agent.metrics_url();
         // From here on connections are answered: they wait in the socket already.
         ready.tell(context, args)?;
         notify(&context.env, "READY=1");
@@ -227,33 +258,6 @@ async fn twice(mut signals: Signals) {
     signals.next().await;
 }
 
-fn stop(context: &Context, args: &Agent, address: &AgentAddress) -> Result<(), Error> {
-    let gone = AgentSocket::is_free(address);
-    if !gone {
-        address.stop()?;
-        let deadline = SystemClock.ticks().saturating_add(PATIENCE);
-        while !AgentSocket::is_free(address) {
-            if SystemClock.ticks() >= deadline {
-                return Err(Error::new(
-                    Code::AgentUnreachable,
-                    format!("the agent at {address} does not end"),
-                )
-                .with_hint("daypass status shows its pid"));
-            }
-            pause();
-        }
-    }
-    if args.json {
-        let object = serde_json::json!({ "stopped": !gone });
-        return crate::emit::to_stdout(format!("{object}\n").as_bytes());
-    }
-    if context.loudness > Loudness::Quiet {
-        let line = if gone { "no agent is running at" } else { "ended the agent at" };
-        report::line(&format!("{line} {address}"));
-    }
-    Ok(())
-}
-
 #[expect(clippy::disallowed_methods, reason = "who waits here has no runtime")]
 fn pause() {
     std::thread::sleep(LOOK);
@@ -273,6 +277,14 @@ fn with_secrets(context: &Context, args: &Agent) -> Result<Env, Error> {
     // Where it cannot be closed it is at its end all the same.
     let _ = descriptor::close(number);
     Ok(read.env)
+}
+
+/// A time that an agent lives, which is none if it ends at once.
+fn lasting(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("the agent would end at once; leave it out for no end".to_owned()),
+        lasting => Ok(lasting),
+    }
 }
 
 impl Agent {

@@ -28,6 +28,7 @@ pub(crate) fn run(context: &Context, args: &Exec) -> Result<ExitCode, Failure> {
         failed(Error::new(Code::Usage, "there is no command").with_hint("daypass exec -- COMMAND"))
     })?;
     let wanted = wanted(&args.profiles).map_err(failed)?;
+    args.manners.check(&args.profiles).map_err(failed)?;
     if args.gateway {
         return proxied::run(context, args, &wanted, program, arguments);
     }
@@ -122,7 +123,8 @@ fn one_wanted(typed: &str) -> Result<Wanted<'_>, Error> {
                 "letters, digits and underscores: daypass exec billing=BILLING_TOKEN -- ...",
             ));
     }
-    if means_something_else(variable) {
+    let credential = daypass::credential_variables().any(|credential| credential == variable);
+    if credential || means_something_else(variable) {
         return Err(Error::new(
             Code::Usage,
             format!("{variable} means something else to programs"),
@@ -132,8 +134,8 @@ fn one_wanted(typed: &str) -> Result<Wanted<'_>, Error> {
     Ok(Wanted { profile: (!profile.is_empty()).then_some(profile), variable: Some(variable) })
 }
 
-/// Whether programs, the dynamic linker or daypass itself would take the token for something else.
-fn means_something_else(variable: &str) -> bool {
+/// Whether programs, the dynamic linker or daypass itself would take a value for something else.
+pub(crate) fn means_something_else(variable: &str) -> bool {
     const TAKEN: &[&str] = &[
         "PATH",
         "HOME",
@@ -166,9 +168,7 @@ fn means_something_else(variable: &str) -> bool {
     ];
     let upper = variable.to_ascii_uppercase();
     let prefixes = ["LD_", "DYLD_", "LC_", "DAYPASS_", "INPUT_"];
-    TAKEN.contains(&upper.as_str())
-        || prefixes.iter().any(|prefix| upper.starts_with(prefix))
-        || daypass::credential_variables().any(|credential| credential == variable)
+    TAKEN.contains(&upper.as_str()) || prefixes.iter().any(|prefix| upper.starts_with(prefix))
 }
 
 fn passes(

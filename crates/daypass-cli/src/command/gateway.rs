@@ -1,24 +1,24 @@
 //! `daypass gateway`: a reverse proxy on this machine that puts a valid token on each request. And
 //! what it shares with `exec --gateway`.
 
+mod manners;
 pub(crate) mod template;
 
 use std::num::{NonZeroU8, NonZeroU16};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use clap::{Args, ValueEnum};
-use daypass::{Code, Error, Opened, SystemClock, TokenSource};
+use clap::Args;
+use daypass::{AgentAddress, Code, Env, Error, Opened, Profile, SystemClock};
 use daypass_server::{
     Agent, AgentSettings, Counts, Gateway as Server, GatewaySettings, LocalCredentials, Upstream,
     notify,
 };
 
+pub(crate) use self::manners::{Manners, Tool};
 use self::template::Place;
 use super::agent::{descriptor, place};
 use super::block_on;
-use crate::cli::duration;
 use crate::context::{Context, Loudness};
 use crate::emit::to_stdout;
 use crate::report;
@@ -26,6 +26,8 @@ use crate::signals::Signals;
 
 /// The variable in which a command finds the gateway.
 pub(crate) const URL: &str = "DAYPASS_GATEWAY_URL";
+/// The variable with the secret path, for tools that cannot log in: it stands before the API's own.
+const PATH: &str = "DAYPASS_GATEWAY_PATH";
 
 /// `daypass gateway`.
 #[derive(Debug, Args)]
@@ -57,81 +59,82 @@ pub(crate) struct Gateway {
     pub(crate) json: bool,
 }
 
-/// How a gateway treats requests.
-#[derive(Debug, Default, Args)]
-pub(crate) struct Manners {
-    /// A port of its own for a tool that cannot log in: it wants no credential, only a process of
-    /// the same user
-    #[arg(long = "open-port-for", value_name = "TOOL")]
-    pub(crate) open_port_for: Vec<Tool>,
-    /// Wait as the API says when it throttles, and send the request again, if it may be repeated;
-    /// so long in all, 60s unless stated
-    #[arg(long, value_name = "DURATION", value_parser = duration, num_args = 0..=1,
-        default_missing_value = "60s", require_equals = true)]
-    pub(crate) retry_throttled: Option<Duration>,
-    /// Hold requests back before the API's limit is hit
-    #[arg(long)]
-    pub(crate) pace: bool,
-    /// Use so many tokens in turn, for an API that counts requests per token; the profile's `pool`
-    /// unless stated
-    #[arg(long, value_name = "N")]
-    pub(crate) pool: Option<NonZeroU8>,
+/// A profile's API, and how its gateway is to be.
+pub(crate) struct Planned {
+    pub(crate) profile: Profile,
+    upstream: Upstream,
+    slots: u32,
 }
 
-impl Manners {
-    /// Whether nothing was said.
-    pub(crate) fn are_plain(&self) -> bool {
-        let Self { open_port_for, retry_throttled, pace, pool } = self;
-        open_port_for.is_empty() && retry_throttled.is_none() && !pace && pool.is_none()
+impl Planned {
+    /// Finds the API of a profile.
+    pub(crate) fn of(context: &Context, opened: &Opened, manners: &Manners) -> Result<Self, Error> {
+        let upstream = upstream(context, opened)?;
+        let profile = opened.profile.clone();
+        let slots = u32::from(manners.pool.or(profile.pool).map_or(1, NonZeroU8::get));
+        Ok(Self { profile, upstream, slots })
     }
 }
 
-/// A tool that cannot log in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Tool {
-    /// The Genesys Cloud command line
-    Gc,
-}
-
-/// A gateway that runs, with the agent beside it.
+/// A gateway that runs, beside the agent whose tokens it uses.
 pub(crate) struct Running {
     pub(crate) server: Server,
     pub(crate) local: LocalCredentials,
+    pub(crate) profile: Profile,
+    /// Whether its open port is for `gc`.
+    gc: bool,
 }
 
 impl Running {
-    /// Starts a gateway to the API of a profile. Needs the event loop.
+    /// Starts a gateway with the tokens of a profile that the agent holds. Needs the event loop.
     pub(crate) fn start(
-        context: &Context,
-        opened: &Opened,
+        agent: &Agent,
+        planned: Planned,
         manners: &Manners,
         port: u16,
         counts: Counts,
     ) -> Result<Self, Error> {
-        let upstream = upstream(context, opened)?;
+        let Planned { profile, upstream, slots } = planned;
         let local = LocalCredentials::generate()?;
-        let slots = u32::from(manners.pool.or(opened.profile.pool).map_or(1, NonZeroU8::get));
-        let source = |slot| Arc::new(opened.source.in_pool(slot)) as Arc<dyn TokenSource>;
-        let first = Arc::new(opened.source.clone()) as Arc<dyn TokenSource>;
+        let sources = agent.sources(&profile.name, slots)?;
         let mut settings =
-            GatewaySettings::new(first, upstream, local.clone(), Arc::new(SystemClock));
-        settings.sources.extend((1..slots).map(source));
+            GatewaySettings::new(sources, upstream, local.clone(), Arc::new(SystemClock));
         settings.port = port;
         settings.open_ports = manners.open_port_for.iter().map(|_| 0).collect();
         settings.retry_throttled = manners.retry_throttled;
         settings.pace = manners.pace;
         settings.counts = counts;
-        Ok(Self { server: Server::start(settings)?, local })
+        let gc = manners.open_port_for.contains(&Tool::Gc);
+        Ok(Self { server: Server::start(settings)?, local, profile, gc })
     }
 
     /// What a template may name.
     pub(crate) fn place(&self) -> Place {
         Place {
+            profile: self.profile.name.clone(),
             url: self.server.url(),
             port: self.server.port(),
             open_port: self.server.open_ports().first().copied(),
             local: self.local.clone(),
         }
+    }
+
+    /// The variables that a program needs, with the local credentials in them: its address, the
+    /// credential variables, and `variable` or the usual one for a token.
+    pub(crate) fn variables(&self, env: &Env, variable: Option<&str>) -> Vec<(String, String)> {
+        let place = self.place();
+        let mut all = vec![
+            (URL.to_owned(), place.url.clone()),
+            (PATH.to_owned(), place.local.path().to_owned()),
+        ];
+        all.extend(template::credentials(env, &self.profile, &place));
+        let token = variable.unwrap_or(self.profile.token_variable()).to_owned();
+        all.push((token, place.local.token().to_owned()));
+        if let Some(port) = place.open_port.filter(|_| self.gc) {
+            // What makes `gc` speak plain http and not log in. It says the name, not the address.
+            all.push(("GENESYSCLOUD_REGION".to_owned(), format!("localhost:{port}")));
+        }
+        all
     }
 }
 
@@ -159,20 +162,21 @@ fn upstream(context: &Context, opened: &Opened) -> Result<Upstream, Error> {
 }
 
 pub(crate) fn run(context: &Context, args: &Gateway) -> Result<ExitCode, Error> {
+    args.manners.check(args.profile.as_slice())?;
     let opened = context.open_to_stay(args.profile.as_deref())?;
+    let planned = Planned::of(context, &opened, &args.manners)?;
     let counts = Counts::default();
     let settings = AgentSettings { metrics_port: args.metrics_port, ..AgentSettings::default() };
     block_on(async {
-        let mut running =
-            Running::start(context, &opened, &args.manners, args.port, counts.clone())?;
-        let agent = Agent::new(settings, Arc::new(SystemClock), vec![Arc::new(counts) as _]);
-        let exports = exports(context, &opened, &running);
-        agent.hold(opened, None)?;
+        let agent =
+            Agent::new(settings, Arc::new(SystemClock), vec![Arc::new(counts.clone()) as _]);
+        agent.hold(opened, Some(context.reopen(args.profile.as_deref())))?;
+        let mut running = Running::start(&agent, planned, &args.manners, args.port, counts)?;
         let socket = place::fresh(&context.env)?;
         let address = socket.address().to_variable().to_string_lossy().into_owned();
         let (mut first, mut second) = (Signals::to_stop()?, Signals::to_stop()?);
         agent.listen().await?;
-        tell(context, args, &running, &exports, &address)?;
+        tell(context, args, &running, &address, agent.metrics_url())?;
         notify(&context.env, "READY=1");
         let serving = agent.serve(socket, std::future::pending());
         tokio::select! {
@@ -197,27 +201,20 @@ pub(crate) fn ended() -> Error {
         .with_hint("this is a defect of daypass: please report it")
 }
 
-/// The variables that a program needs, with the local credential in them.
-fn exports(context: &Context, opened: &Opened, running: &Running) -> Vec<(String, String)> {
-    let place = running.place();
-    let mut exports = vec![(URL.to_owned(), place.url.clone())];
-    exports.extend(template::credentials(&context.env, opened, &place));
-    exports
-}
-
 fn tell(
     context: &Context,
     args: &Gateway,
     running: &Running,
-    exports: &[(String, String)],
     agent: &str,
+    metrics: Option<String>,
 ) -> Result<(), Error> {
     let url = running.server.url();
     if let Some(number) = args.ready_fd {
         descriptor::tell(number.get(), &format!("{url}\n"))?;
     }
     if context.loudness > Loudness::Quiet {
-        report::line(&format!("the gateway is ready at {url}"));
+        let also = metrics.as_ref().map(|metrics| format!("; metrics at {metrics}"));
+        report::line(&format!("the gateway is ready at {url}{}", also.unwrap_or_default()));
     }
     if args.json {
         let object = serde_json::json!({
@@ -229,13 +226,15 @@ fn tell(
             "token": running.local.token(),
             "path": running.local.path(),
             "agent": agent,
+            "metrics": metrics,
             "pid": std::process::id(),
         });
         return to_stdout(format!("{object}\n").as_bytes());
     }
-    let mut lines = String::new();
-    for (name, value) in exports {
-        // Neither has a quote in it: they are addresses and credentials of our own making.
+    let quoted = agent.replace('\'', "'\\''");
+    let mut lines = format!("export {}='{quoted}'\n", AgentAddress::VARIABLE);
+    for (name, value) in running.variables(&context.env, None) {
+        // None has a quote in it: they are addresses and credentials of our own making.
         lines.push_str(&format!("export {name}='{value}'\n"));
     }
     to_stdout(lines.as_bytes())

@@ -102,7 +102,10 @@ fn in_agent(address: &AgentAddress, name: Option<&str>) -> Result<(Vec<Row>, Opt
         }
     }
     let agent = status.get_mut("agent").map(Value::take).unwrap_or_default();
-    let line = agent_line(address, &agent);
+    let mut line = agent_line(address, &agent);
+    if let Some(gateway) = status.get("parts").and_then(|parts| parts.get("gateway")) {
+        line.push_str(&gateway_line(gateway));
+    }
     Ok((rows, Some(Told { json: agent, line })))
 }
 
@@ -121,6 +124,20 @@ fn agent_line(address: &AgentAddress, agent: &Value) -> String {
         line.push_str(&format!("  if idle in {left}"));
     }
     line + "\n"
+}
+
+/// One line about the gateway of an agent.
+fn gateway_line(gateway: &Value) -> String {
+    let count = |name: &str| gateway.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let urls = gateway.get("urls").and_then(Value::as_array);
+    let urls = urls.into_iter().flatten().filter_map(Value::as_str).map(printable);
+    format!(
+        "gateway  {}  {} requests, {} refused by the API, {} sent again\n",
+        urls.collect::<Vec<_>>().join(" "),
+        count("requests"),
+        count("refused"),
+        count("replayed"),
+    )
 }
 
 fn text(row: &Row) -> String {

@@ -253,7 +253,15 @@ fn the_secret_may_come_by_pipe_and_is_in_no_environment_and_no_command_line() {
 fn on_github_later_steps_find_it_in_their_environment() {
     let mut cli = Cli::new();
     let file = cli.write("github_env", "");
-    cli.run(&["agent", "--detach", "--format", "github"]).fails(2);
+    insta::assert_snapshot!(cli.run(&["agent", "--detach", "--format", "github"]).fails(2), @r#"
+    error[usage]: GITHUB_ENV is not set: this is no GitHub Actions step
+      hint: outside of GitHub Actions: eval "$(daypass agent --detach)"
+    "#);
+    // A file that cannot be added to leaves no agent that nobody knows of.
+    cli.set("GITHUB_ENV", cli.path("missing/github_env"));
+    let ran = cli.run(&["agent", "--detach", "--format", "github"]);
+    assert!(ran.code != Some(0) && ran.stderr.contains("missing/github_env"), "{}", ran.stderr);
+    assert!(!cli.path("run/daypass/agent.sock").exists());
     let job = cli.path("tmp");
     cli.set("GITHUB_ENV", &file).set("CI", "true").set("RUNNER_TEMP", job);
     let ran = cli.run(&["agent", "--detach", "--format", "github"]).ok();
@@ -369,6 +377,11 @@ fn a_place_that_cannot_be_is_told_before_anything_is_done() {
     );
     cli.run(&["agent", "--detach", "nowhere"]).fails(2);
     assert!(!cli.path("run/daypass/agent.sock").exists());
+    for flag in ["--lifetime=0", "--idle-timeout=0s"] {
+        let ran = cli.run(&["agent", "--detach", flag]);
+        assert_eq!(ran.code, Some(2), "{flag}");
+        assert!(ran.stderr.contains("would end at once"), "{}", ran.stderr);
+    }
 }
 
 #[test]
@@ -376,17 +389,27 @@ fn an_agent_can_be_a_gateway_too_and_both_end_together() {
     let mut cli = Cli::genesys();
     let agent = Background::of(&cli.run(&["agent", "--detach", "--json", "--gateway"]));
     cli.set("DAYPASS_AGENT", format!("unix:{}", agent.socket.display()));
-    // The second start finds no gateway that it could tell of.
+    let status = cli.run(&["status"]).ok().stdout;
+    assert!(status.contains("\ngateway  http://127.0.0.1:"), "{status}");
+    // The second start is not told the first one's credentials.
+    insta::assert_snapshot!(cli.run(&["agent", "--detach", "--gateway"]).fails(2), @r"
+    error[usage]: an agent is at unix:[ROOT]/run/daypass/agent.sock already, and is a gateway: its local credentials were told when it started
+      hint: use what it printed then; or daypass agent --stop, and start it again
+    ");
+    cli.run(&["agent", "--stop", "-q"]).quiet();
+    wait_until("it ends", || !lives(agent.pid));
+    cli.unset("DAYPASS_AGENT");
+    let plain = Background::of(&cli.run(&["agent", "--detach", "--json"]));
     insta::assert_snapshot!(cli.run(&["agent", "--detach", "--gateway"]).fails(2), @r"
     error[usage]: an agent is at unix:[ROOT]/run/daypass/agent.sock already, and is no gateway
       hint: start the one with --gateway first; others join it
     ");
     cli.run(&["agent", "--stop", "-q"]).quiet();
-    wait_until("it ends", || !lives(agent.pid));
-    cli.unset("DAYPASS_AGENT");
+    wait_until("it ends", || !lives(plain.pid));
     // What it prints for a shell is all that a program needs: the address and a local credential.
     let ran = cli.sh("set -e
-         eval \"$(daypass agent --detach --gateway -q)\"
+         eval \"$(daypass agent --detach --gateway -q --open-port-for gc --pool 2 --retry-throttled=5s --pace)\"
+         curl -sf http://$GENESYSCLOUD_REGION/api/v2/users -o /dev/null
          test \"$GC_CLIENT_SECRET\" != gc-secret-9f8e7d
          curl -sf -H \"Authorization: Bearer $GENESYSCLOUD_ACCESS_TOKEN\" $DAYPASS_GATEWAY_URL/api/v2/users
          daypass token | wc -l
@@ -394,7 +417,8 @@ fn an_agent_can_be_a_gateway_too_and_both_end_together() {
          ! curl -s $DAYPASS_GATEWAY_URL/api/v2/users");
     let out = ran.ok().stdout;
     assert!(out.contains("\"total\"") && out.trim_end().ends_with('1'), "{out}");
-    assert_eq!(cli.asked(), 1);
+    assert_eq!(cli.asked(), 2, "a pool of two");
+    cli.run(&["agent", "--detach", "--pace"]).fails(2);
 }
 
 #[test]

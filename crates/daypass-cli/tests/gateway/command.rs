@@ -66,8 +66,12 @@ fn what_cannot_be_is_told_before_anything_runs() {
     for (args, says) in [
         (&["exec", "--pace", "--", "true"][..], "add --gateway"),
         (&["exec", "--gateway", "--gateway-env", "A={x}", "--", "true"], "{token}"),
-        (&["exec", "--gateway", "genesys", "other", "--", "true"], "one profile"),
-        (&["exec", "--gateway", "genesys=TOKEN", "--", "true"], "--gateway-env"),
+        (&["exec", "--gateway", "genesys", "nowhere", "--", "true"], "nowhere"),
+        (&["exec", "--gateway", "genesys=PATH", "--", "true"], "something else"),
+        (&["exec", "--gateway", "--gateway-env", "DAYPASS_AGENT=", "--", "true"], "something else"),
+        (&["exec", "--gateway", "--gateway-env", "LD_PRELOAD=x", "--", "true"], "something else"),
+        (&["exec", "--gateway", "--pool", "0", "--", "true"], "from 1 to 255"),
+        (&["exec", "--gateway", "--retry-throttled", "5m", "--", "true"], "--retry-throttled=5m"),
     ] {
         let output = world.daypass(args).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -76,10 +80,119 @@ fn what_cannot_be_is_told_before_anything_runs() {
     }
 }
 
+/// Another profile of the same sandbox, whose secret is in a file.
+fn add_billing(world: &World, secret: &str) -> std::path::PathBuf {
+    let file = world.folder.path().join("billing");
+    std::fs::write(&file, secret).unwrap();
+    let config = world.folder.path().join("daypass.toml");
+    let url = world.server.url();
+    let more = format!(
+        "\n[profile.bil-ling]\nprovider = \"genesys-cloud\"\nregion = \"eu-west-1\"\n\
+         token_url = \"{url}/oauth/token\"\napi_url = \"{url}\"\nclient_id = \"sandbox\"\n\
+         client_secret = {{ file = \"{}\" }}\n",
+        file.display()
+    );
+    let text = "default = \"genesys\"\n".to_owned() + &std::fs::read_to_string(&config).unwrap();
+    std::fs::write(config, text + &more).unwrap();
+    file
+}
+
+#[test]
+fn two_profiles_have_a_gateway_each_and_the_agent_has_both() {
+    let world = World::new(Duration::from_secs(3600));
+    add_billing(&world, SECRET);
+    let daypass = env!("CARGO_BIN_EXE_daypass");
+    let line = format!(
+        "set -e
+         test \"$DAYPASS_GATEWAY_URL\" = \"$DAYPASS_GATEWAY_URL_GENESYS\"
+         test \"$DAYPASS_GATEWAY_URL\" != \"$DAYPASS_GATEWAY_URL_BIL_LING\"
+         test \"$BASE\" = \"$DAYPASS_GATEWAY_URL_BIL_LING/x\"
+         curl -sf -o /dev/null -H \"Authorization: Bearer $GENESYSCLOUD_ACCESS_TOKEN\" $DAYPASS_GATEWAY_URL/api/v2/users
+         curl -sf -o /dev/null -H \"Authorization: Bearer $BILLING_TOKEN\" $DAYPASS_GATEWAY_URL_BIL_LING/api/v2/users
+         curl -s -w '%{{http_code}}\\n' -o /dev/null -H \"Authorization: Bearer $BILLING_TOKEN\" $DAYPASS_GATEWAY_URL/
+         {daypass} token bil-ling | wc -c
+         {daypass} exec genesys=A bil-ling=B -- sh -c 'test -n \"$A\" -a -n \"$B\" && echo both'
+         {daypass} status"
+    );
+    let profiles = ["genesys", "bil-ling=BILLING_TOKEN"];
+    let flags = [&profiles[..], &["--gateway-env", "BASE={bil-ling.url}/x"]].concat();
+    let text = world.behind(&flags, &["sh", "-c", &line]);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[..3], ["401", "89", "both"], "{text}");
+    let gateway = lines.iter().find(|line| line.starts_with("gateway  http://127.0.0.1:"));
+    assert!(
+        gateway.unwrap().ends_with("  3 requests, 0 refused by the API, 0 sent again"),
+        "{text}"
+    );
+    assert_eq!(world.sandbox.token_requests(), 1, "it is one client, with one token");
+    // Two tokens need two variables.
+    let args = ["exec", "--gateway", "genesys", "bil-ling", "--", "true"];
+    let output = world.daypass(&args).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("bil-ling=NAME"), "{stderr}");
+}
+
+#[test]
+fn a_gateway_within_a_gateway_is_told_how_two_are_had() {
+    let world = World::new(Duration::from_secs(3600));
+    add_billing(&world, SECRET);
+    let daypass = env!("CARGO_BIN_EXE_daypass");
+    let line = format!("{daypass} exec --gateway bil-ling -- true");
+    let output = world.daypass(&["exec", "--gateway", "--", "sh", "-c", &line]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(125), "{stderr}");
+    assert!(stderr.contains("daypass exec --gateway A B -- COMMAND"), "{stderr}");
+    // One whose credentials are there all the same: on its own, when the outer agent is left out.
+    let line = format!("env -u DAYPASS_AGENT {daypass} exec --gateway bil-ling -- sh -c '
+        curl -sf -o /dev/null -H \"Authorization: Bearer $GENESYSCLOUD_ACCESS_TOKEN\" $DAYPASS_GATEWAY_URL/api/v2/users
+        {daypass} token bil-ling | wc -c'");
+    assert_eq!(world.behind(&[], &["sh", "-c", &line]), "89");
+}
+
+#[test]
+fn a_secret_that_was_rotated_is_taken_up_by_a_gateway_that_runs() {
+    let world = World::new(Duration::from_secs(3600));
+    let file = add_billing(&world, "the secret of last month");
+    let running = Running::start(&world, &["bil-ling", "--pool", "2"]);
+    let url = format!("{}/api/v2/users", running.url());
+    let ask = || curl(&["-H", &running.authorization(), &url]);
+    let refused = ask();
+    assert!(refused.contains("issuer.rejected"), "{refused}");
+    std::fs::write(file, SECRET).unwrap();
+    for _ in 0..4 {
+        let text = ask();
+        assert!(text.contains("Sandbox User 1"), "{text}");
+    }
+}
+
+#[test]
+fn what_a_gateway_prints_for_a_shell_is_all_that_a_tool_needs() {
+    let world = World::new(Duration::from_secs(3600));
+    let mut child = world.daypass(&["gateway", "--open-port-for", "gc"]).spawn().unwrap();
+    let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut lines = String::new();
+    while !lines.contains("GENESYSCLOUD_REGION") {
+        assert!(std::io::BufRead::read_line(&mut stdout, &mut lines).unwrap() > 0, "{lines}");
+    }
+    let script = format!(
+        "set -e\n{lines}
+         curl -sf $DAYPASS_GATEWAY_URL$DAYPASS_GATEWAY_PATH/api/v2/users -o /dev/null
+         curl -sf http://$GENESYSCLOUD_REGION/api/v2/users -o /dev/null
+         {} token | wc -c",
+        env!("CARGO_BIN_EXE_daypass")
+    );
+    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(said(&output), "89");
+}
+
 #[test]
 fn a_gateway_tells_how_it_is_reached_and_serves_until_it_is_told_to_stop() {
     let world = World::new(Duration::from_secs(3600));
     let mut running = Running::start(&world, &["--pool", "2", "--metrics-port", "0"]);
+    let metrics = curl(&[running.ready["metrics"].as_str().unwrap()]);
+    assert!(metrics.contains("daypass_gateway_requests_total 0"), "{metrics}");
     for _ in 0..4 {
         let text =
             curl(&["-H", &running.authorization(), &format!("{}/api/v2/users", running.url())]);

@@ -13,8 +13,20 @@ const NOBODY: u32 = 65534;
 #[test]
 fn another_user_is_refused_on_every_port_whatever_credential_it_has() {
     let world = World::new(Duration::from_secs(3600));
-    let running = Running::start(&world, &["--open-port-for", "gc"]);
+    let running = Running::start(&world, &["--open-port-for", "gc", "--metrics-port", "0"]);
     let open = running.ready["open_ports"][0].as_u64().unwrap();
+    let metrics = running.ready["metrics"].as_str().unwrap();
+    for url in [metrics, &metrics.replace("127.0.0.1", "[::1]")] {
+        assert!(curl(&[url]).contains("daypass_"), "{url}");
+        let theirs = Command::new("curl")
+            .args(["-sS", "--max-time", "20", url])
+            .uid(NOBODY)
+            .gid(NOBODY)
+            .current_dir("/")
+            .output()
+            .unwrap();
+        assert!(!theirs.status.success() && theirs.stdout.is_empty(), "{url}: {theirs:?}");
+    }
     let urls = [
         format!("{}/api/v2/users", running.url()),
         running.url().replace("127.0.0.1", "[::1]") + "/api/v2/users",

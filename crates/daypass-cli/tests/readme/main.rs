@@ -69,6 +69,8 @@ impl Place {
         let url = self.server.url();
         text.replace("https://auth.example.com", &url)
             .replace("https://api.example.com", &format!("{url}/api"))
+            .replace("https://things.example.com", &url)
+            .replace("https://orders.example.com", &url)
     }
 
     /// Runs a block as a user does who pastes it into a script.

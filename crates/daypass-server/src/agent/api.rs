@@ -202,7 +202,7 @@ async fn status(State(agent): State<Agent>, request: Request) -> Response<Body> 
             "idle_left": seconds(left.idle),
             "lifetime_left": seconds(left.lifetime),
             "allow_revoke": inner.settings.allow_revoke,
-            "metrics": inner.metrics_at.get().map(|port| format!("http://127.0.0.1:{port}/metrics")),
+            "metrics": agent.metrics_url(),
         },
         "profiles": rows,
         "parts": Value::Object(parts.collect::<Map<_, _>>()),

@@ -52,6 +52,11 @@ impl Held {
         self.source.load_full()
     }
 
+    /// Whether this is still the source. Costs next to nothing.
+    pub(super) fn is_still(&self, source: &Arc<Cached>) -> bool {
+        Arc::ptr_eq(&self.source.load(), source)
+    }
+
     /// The client identifier as messages show it.
     pub(super) fn client(&self) -> String {
         short_client_id(&self.client_id)
@@ -70,7 +75,11 @@ impl Held {
     }
 
     /// Returns the source that follows `failed`, if its secret is another one by now.
-    async fn follower(&self, failed: &Arc<Cached>, error: &Error) -> Option<Arc<Cached>> {
+    pub(super) async fn follower(
+        &self,
+        failed: &Arc<Cached>,
+        error: &Error,
+    ) -> Option<Arc<Cached>> {
         let reopen = self.reopen.clone().filter(|_| error.code() == Code::IssuerRejected)?;
         let _turn = self.turn.lock().await;
         let current = self.source();

@@ -27,6 +27,7 @@ use tower_service::Service as _;
 use super::life::Over;
 use super::socket::AgentSocket;
 use super::{Agent, api, reply};
+use crate::peer::Peers;
 
 /// How many connections are served at once; the others wait at the door.
 const CONNECTIONS: usize = 256;
@@ -182,18 +183,23 @@ fn watch(agent: &Agent) -> Vec<tokio::task::JoinHandle<()>> {
     let router = api::watching().with_state(agent.clone());
     listeners
         .drain(..)
-        .map(|listener| tokio::spawn(watched(listener, router.clone(), port)))
+        .map(|listener| tokio::spawn(watched(agent.clone(), listener, router.clone(), port)))
         .collect()
 }
 
-async fn watched(listener: TcpListener, router: Router, port: u16) {
+async fn watched(agent: Agent, listener: TcpListener, router: Router, port: u16) {
     let permits = Arc::new(Semaphore::new(WATCHERS));
+    let peers = Peers::new();
     loop {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             sleep(BREATH).await;
             continue;
         };
+        if !peers.is_own(&stream) {
+            agent.inner.metrics.turned_away();
+            continue;
+        }
         let router = router.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request: Request<Incoming>| {

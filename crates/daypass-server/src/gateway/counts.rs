@@ -1,6 +1,6 @@
 //! What a gateway has done so far, as numbers: for the agent's status and its metrics.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
@@ -24,6 +24,8 @@ struct Counters {
     upstream_failed: Counter,
     throttled: Counter,
     paced: Counter,
+    /// The ports that are counted.
+    ports: Mutex<Vec<u16>>,
 }
 
 /// [`Counts`] at one moment.
@@ -88,6 +90,11 @@ impl Counts {
         counter.inc();
     }
 
+    /// A gateway that counts here listens on this port.
+    pub(super) fn is_at(&self, port: u16) {
+        self.0.ports.lock().unwrap_or_else(PoisonError::into_inner).push(port);
+    }
+
     /// Returns all counts.
     pub fn now(&self) -> CountsNow {
         let Counters {
@@ -102,6 +109,7 @@ impl Counts {
             upstream_failed,
             throttled,
             paced,
+            ports: _,
         } = &*self.0;
         CountsNow {
             requests: requests.get(),
@@ -125,7 +133,13 @@ impl Part for Counts {
     }
 
     fn status(&self) -> serde_json::Value {
-        serde_json::to_value(self.now()).unwrap_or_default()
+        let ports = self.0.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        let urls: Vec<_> = ports.iter().map(|port| format!("http://127.0.0.1:{port}")).collect();
+        let mut status = serde_json::to_value(self.now()).unwrap_or_default();
+        if let Some(status) = status.as_object_mut() {
+            status.insert("urls".to_owned(), urls.into());
+        }
+        status
     }
 
     fn used(&self) -> u64 {

@@ -21,7 +21,7 @@ use super::counts::Event;
 use super::exchange::Exchange;
 use super::guard::Authorities;
 use super::listen::Port;
-use super::peer::Peers;
+use crate::peer::Peers;
 
 /// Connections that are served at once; more wait to be accepted.
 const CONNECTIONS: usize = 1024;

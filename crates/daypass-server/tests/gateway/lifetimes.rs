@@ -91,8 +91,12 @@ fn world() -> World {
     });
     let upstream = Upstream::new(&server.url(), &TrustConfig::default()).unwrap();
     let local = LocalCredentials::generate().unwrap();
-    let settings =
-        GatewaySettings::new(Arc::new(source), upstream, local.clone(), Arc::clone(&clock) as _);
+    let settings = GatewaySettings::new(
+        vec![Arc::new(source)],
+        upstream,
+        local.clone(),
+        Arc::clone(&clock) as _,
+    );
     let gateway = daypass_server::Gateway::start(settings).unwrap();
     World { clock, sandbox, running: Arc::new(Running { gateway, local }), _server: server }
 }

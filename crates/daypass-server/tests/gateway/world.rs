@@ -84,7 +84,7 @@ impl Running {
         let upstream = Upstream::new(api_url, &TrustConfig::default()).unwrap();
         let local = LocalCredentials::generate().unwrap();
         let mut settings =
-            GatewaySettings::new(source, upstream, local.clone(), Arc::new(SystemClock));
+            GatewaySettings::new(vec![source], upstream, local.clone(), Arc::new(SystemClock));
         change(&mut settings);
         Self { gateway: Gateway::start(settings).unwrap(), local }
     }

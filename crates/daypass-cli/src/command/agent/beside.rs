@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use daypass::{Error, Opened};
-use daypass_server::Counts;
+use daypass::Error;
+use daypass_server::{Agent, Counts};
 use serde::{Deserialize, Serialize};
 
-use crate::command::gateway::{self, Manners, Running, URL, template};
+use super::Agent as Flags;
+use crate::command::gateway::{self, Planned, Running};
 use crate::context::Context;
 
 /// How long requests that are under way may take at the end; then they are cut off.
@@ -30,12 +31,17 @@ impl Beside {
     pub(super) const NONE: Self = Self(None);
 
     /// Starts a gateway. Needs the event loop.
-    pub(super) fn start(context: &Context, opened: &Opened, counts: Counts) -> Result<Self, Error> {
-        let running = Running::start(context, opened, &Manners::default(), 0, counts)?;
-        let place = running.place();
-        let mut env = BTreeMap::from([(URL.to_owned(), place.url.clone())]);
-        env.extend(template::credentials(&context.env, opened, &place));
-        Ok(Self(Some((running, Told { url: place.url, env }))))
+    pub(super) fn start(
+        context: &Context,
+        agent: &Agent,
+        planned: Planned,
+        args: &Flags,
+        counts: Counts,
+    ) -> Result<Self, Error> {
+        let running = Running::start(agent, planned, &args.manners, args.gateway_port, counts)?;
+        let env = running.variables(&context.env, None).into_iter().collect();
+        let told = Told { url: running.server.url(), env };
+        Ok(Self(Some((running, told))))
     }
 
     /// Returns what is to be told, once.

@@ -35,7 +35,8 @@ pub(super) fn start(context: &Context, args: &Agent) -> Result<ExitCode, Error> 
         let code = status.code().and_then(|code| u8::try_from(code).ok());
         return Ok(ExitCode::from(code.unwrap_or(Code::Internal.class().exit_code())));
     }
-    Ready::parse(&said)?.show(context, args.form())?;
+    let ready = Ready::parse(&said)?;
+    ready.show(context, args.form()).inspect_err(|_| ready.take_back())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -74,6 +75,7 @@ fn command(context: &Context, args: &Agent) -> Command {
             command.arg(flag);
         }
     }
+    args.manners.write(&mut command, args.gateway_port);
     command.arg("--").args(&args.profiles);
     command
 }

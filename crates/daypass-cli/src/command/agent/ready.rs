@@ -34,6 +34,9 @@ pub(super) struct Ready {
     pub(super) profiles: Vec<String>,
     /// Whether it was there already.
     pub(super) joined: bool,
+    /// Where the metrics are, with `--metrics-port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) metrics: Option<String>,
     /// The gateway, with `--gateway`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) gateway: Option<Told>,
@@ -44,7 +47,7 @@ impl Ready {
         // `place` sees to it that they are text.
         let socket = address.path().to_string_lossy().into_owned();
         let address = address.to_variable().to_string_lossy().into_owned();
-        Self { address, socket, pid, profiles, joined: false, gateway: None }
+        Self { address, socket, pid, profiles, joined: false, metrics: None, gateway: None }
     }
 
     /// Tells it to whoever waits for this process.
@@ -70,7 +73,10 @@ impl Ready {
             let what = if self.joined { "joined the agent at" } else { "the agent is ready at" };
             let names: Vec<_> = self.profiles.iter().map(|name| printable(name)).collect();
             let (address, names) = (printable(&self.address), names.join(", "));
-            report::line(&format!("{what} {address} (pid {}; {names})", self.pid));
+            let metrics =
+                self.metrics.as_ref().map(|url| format!("; metrics at {}", printable(url)));
+            let metrics = metrics.unwrap_or_default();
+            report::line(&format!("{what} {address} (pid {}; {names}){metrics}", self.pid));
         }
         match form {
             Form::Json => to_stdout(self.json().as_bytes()),
@@ -101,9 +107,25 @@ impl Ready {
 
     /// Whether it could be told, before there is something to tell.
     pub(super) fn check(context: &Context, form: Form) -> Result<(), Error> {
-        match form {
-            Form::Github => destination(context, Format::GithubEnv, None).map(drop),
-            Form::Json | Form::Shell => Ok(()),
+        let Form::Github = form else { return Ok(()) };
+        let found = destination(context, Format::GithubEnv, None).map_err(|error| {
+            let hint = "outside of GitHub Actions: eval \"$(daypass agent --detach)\"";
+            Error::new(error.code(), error.message()).with_hint(hint)
+        })?;
+        match found {
+            // Nothing is added; what cannot be added to is told now.
+            Destination::Github(path) => to_github(&path, &[]),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the agent that nobody could be told of, unless others have it.
+    pub(super) fn take_back(&self) {
+        if !self.joined
+            && let Ok(address) = AgentAddress::new(&self.socket)
+        {
+            // What went wrong first is what is told.
+            let _ = address.stop();
         }
     }
 

@@ -1,16 +1,17 @@
-//! `daypass exec --gateway`: the command runs beside a gateway (and an agent) that live as long as it
-//! does. It gets the gateway's address and a local credential, and no real one.
+//! `daypass exec --gateway`: the command runs beside a gateway per profile (and an agent) that live as
+//! long as it does. It gets their addresses and local credentials, and no real one.
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::task::Poll;
 
-use daypass::{AgentAddress, Code, Error, SystemClock};
+use daypass::{AgentAddress, Code, Error, Opened, SystemClock, printable};
 use daypass_server::{Agent, AgentSettings, Counts};
 
 use super::Wanted;
 use crate::cli::{Exec, Failure};
-use crate::command::gateway::{self, Running, Tool, URL, template};
+use crate::command::gateway::{self, Planned, Running, URL, template};
 use crate::command::{agent::place, block_on_failing};
 use crate::context::{Context, Loudness};
 use crate::supervise::{Charge, FAILED, supervise};
@@ -24,32 +25,27 @@ pub(super) fn run(
     arguments: &[OsString],
 ) -> Result<ExitCode, Failure> {
     let failed = |error| Failure { error, exit_code: FAILED };
-    let profile = check(context, wanted).map_err(failed)?;
-    let opened = context.open_to_stay(profile).map_err(failed)?;
+    check(context).map_err(failed)?;
+    let mut opened = Vec::with_capacity(wanted.len());
+    for want in wanted {
+        opened.push(context.open_to_stay(want.profile).map_err(failed)?);
+    }
     let files = context.opening(None).files().map_err(failed)?;
-    let mut environment = scrub::environment(&context.env, &files, &[&opened]);
+    let mut environment =
+        scrub::environment(&context.env, &files, &opened.iter().collect::<Vec<_>>());
     let counts = Counts::default();
+    let agent = Agent::new(
+        AgentSettings { bound: true, ..AgentSettings::default() },
+        Arc::new(SystemClock),
+        vec![Arc::new(counts.clone())],
+    );
     block_on_failing(async {
-        let running =
-            Running::start(context, &opened, &args.manners, args.gateway_port, counts.clone());
-        let mut running = running.map_err(failed)?;
-        let place_ = running.place();
-        let mut given = vec![(URL.to_owned(), place_.url.clone())];
-        given.extend(template::credentials(&context.env, &opened, &place_));
-        if args.manners.open_port_for.contains(&Tool::Gc) {
-            // What makes `gc` speak plain http and not log in. It says the name, not the address.
-            let port = running.server.open_ports().first().copied().unwrap_or_default();
-            given.push(("GENESYSCLOUD_REGION".to_owned(), format!("localhost:{port}")));
+        let mut gateways = Vec::with_capacity(wanted.len());
+        for (opened, want) in opened.into_iter().zip(wanted) {
+            let gateway = start(context, args, &agent, opened, want, gateways.len(), &counts);
+            gateways.push(gateway.map_err(failed)?);
         }
-        for typed in &args.gateway_env {
-            given.push(template::variable(&place_, typed).map_err(failed)?);
-        }
-        let agent = Agent::new(
-            AgentSettings { bound: true, ..AgentSettings::default() },
-            Arc::new(SystemClock),
-            vec![Arc::new(counts.clone())],
-        );
-        agent.hold(opened, None).map_err(failed)?;
+        let given = given(context, args, wanted, &gateways).map_err(failed)?;
         let socket = place::fresh(&context.env).map_err(failed)?;
         environment.retain(|(name, _)| !given.iter().any(|(given, _)| name == given.as_str()));
         environment.extend(given.into_iter().map(|(name, value)| (name.into(), value.into())));
@@ -61,7 +57,7 @@ pub(super) fn run(
                     Ok(why) => Error::new(Code::Internal, format!("the agent ended: {why:?}")),
                     Err(error) => error,
                 },
-                () = running.server.ended() => gateway::ended(),
+                () = any_ended(&mut gateways) => gateway::ended(),
             }
         };
         let code = supervise(&charge, server).await?;
@@ -79,24 +75,88 @@ pub(super) fn run(
     })
 }
 
-/// A gateway has one API, so it has one profile.
-fn check<'a>(context: &Context, wanted: &[Wanted<'a>]) -> Result<Option<&'a str>, Error> {
-    let [one] = wanted else {
-        return Err(Error::new(Code::Usage, "--gateway is for one profile: it has one API")
-            .with_hint(
-                "start one within the other: daypass exec --gateway A -- daypass exec ...",
-            ));
+/// Starts the gateway of one profile. A port that was asked for, and the open ones, are the first
+/// one's.
+fn start(
+    context: &Context,
+    args: &Exec,
+    agent: &Agent,
+    opened: Opened,
+    want: &Wanted<'_>,
+    before: usize,
+    counts: &Counts,
+) -> Result<Running, Error> {
+    let mut manners = args.manners.clone();
+    let port = if before == 0 { args.gateway_port } else { 0 };
+    if before > 0 {
+        manners.open_port_for.clear();
+    }
+    let planned = Planned::of(context, &opened, &manners)?;
+    agent.hold(opened, Some(context.reopen(want.profile)))?;
+    Running::start(agent, planned, &manners, port, counts.clone())
+}
+
+/// What the command finds in its environment. Where two profiles would have the same variable, it
+/// is the first one's; but for the tokens, which must each have one.
+fn given(
+    context: &Context,
+    args: &Exec,
+    wanted: &[Wanted<'_>],
+    gateways: &[Running],
+) -> Result<Vec<(String, String)>, Error> {
+    let mut given: Vec<(String, String)> = Vec::new();
+    let mut tokens: Vec<&str> = Vec::new();
+    for (running, want) in gateways.iter().zip(wanted) {
+        let token = want.variable.unwrap_or(running.profile.token_variable());
+        if tokens.contains(&token) {
+            let name = printable(&running.profile.name);
+            return Err(Error::new(Code::Usage, format!("two tokens would be in {token}"))
+                .with_hint(format!("name another variable: {name}=NAME")));
+        }
+        tokens.push(token);
+        if gateways.len() > 1 {
+            given.push((url_variable(&running.profile.name), running.server.url()));
+        }
+        for (name, value) in running.variables(&context.env, want.variable) {
+            if !given.iter().any(|(there, _)| *there == name) {
+                given.push((name, value));
+            }
+        }
+    }
+    let places: Vec<_> = gateways.iter().map(Running::place).collect();
+    for typed in &args.gateway_env {
+        let (name, value) = template::variable(&places, typed)?;
+        given.retain(|(there, _)| *there != name);
+        given.push((name, value));
+    }
+    Ok(given)
+}
+
+/// The variable with the address of a profile's gateway, where there is more than one.
+fn url_variable(profile: &str) -> String {
+    let character = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("{URL}_{}", profile.chars().map(character).collect::<String>())
+}
+
+/// Waits for the first that ends, which none does but for a defect.
+async fn any_ended(gateways: &mut [Running]) {
+    let mut ends: Vec<_> =
+        gateways.iter_mut().map(|running| Box::pin(running.server.ended())).collect();
+    std::future::poll_fn(|cx| match ends.iter_mut().any(|end| end.as_mut().poll(cx).is_ready()) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
+}
+
+/// A gateway needs the credentials itself, which an agent keeps to itself.
+fn check(context: &Context) -> Result<(), Error> {
+    if context.env.var_os(AgentAddress::VARIABLE).is_none() {
+        return Ok(());
+    }
+    let hint = match context.env.var_os(URL) {
+        Some(_) => "name all profiles on the first one: daypass exec --gateway A B -- COMMAND",
+        None => "a gateway needs the credentials itself: unset DAYPASS_AGENT where they are",
     };
-    if let Some(variable) = one.variable {
-        return Err(Error::new(
-            Code::Usage,
-            format!("with --gateway no token is put into {variable}"),
-        )
-        .with_hint("leave =NAME away, or use --gateway-env NAME={token} for a local one"));
-    }
-    if context.env.var_os(AgentAddress::VARIABLE).is_some() {
-        return Err(Error::new(Code::Usage, "DAYPASS_AGENT is set: there is an agent already")
-            .with_hint("a gateway needs the credentials itself: unset DAYPASS_AGENT"));
-    }
-    Ok(one.profile)
+    Err(Error::new(Code::Usage, "DAYPASS_AGENT is set: there is an agent already").with_hint(hint))
 }

@@ -17,20 +17,30 @@ const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 
 /// The user id of the other end, where it is known.
 #[derive(Debug)]
-pub(super) struct Peers {
+pub(crate) struct Peers {
     netlink: Option<OwnedFd>,
 }
 
 impl Peers {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let diag = Some(netlink::SOCK_DIAG);
         let netlink = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, diag).ok();
         Self { netlink }
     }
 
+    /// Whether the other end of a connection is a process of this user. Elsewhere than on Linux that
+    /// is not known, and nobody is sent away.
+    pub(crate) fn is_own(&self, stream: &tokio::net::TcpStream) -> bool {
+        if cfg!(not(target_os = "linux")) {
+            return true;
+        }
+        let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return false };
+        self.owner(peer, local) == Some(rustix::process::geteuid().as_raw())
+    }
+
     /// Returns the user whose process has the socket at `peer` of a connection to `local`.
-    pub(super) fn owner(&self, peer: SocketAddr, local: SocketAddr) -> Option<u32> {
+    pub(crate) fn owner(&self, peer: SocketAddr, local: SocketAddr) -> Option<u32> {
         let asked = self.netlink.as_ref().map(|netlink| ask(netlink, peer, local));
         match asked {
             Some(Ok(owner)) => owner,
