@@ -84,10 +84,11 @@ var MAX_BINARY = 512 * 1024 * 1024;
 var DOWNLOAD_TIMEOUT = 12e4;
 async function install(world, commands, inputs, folder) {
   const { bytes, from } = await (inputs.binary === void 0 ? released(world, commands, inputs, folder) : given(inputs.binary, inputs.binarySha256));
-  const path = (0, import_node_path.join)(folder, "bin", "daypass");
-  const found = { path, sha256: sha256(bytes), from };
-  if (await (0, import_promises.readFile)(path).then(sha256, () => void 0) !== found.sha256) await place((0, import_node_path.join)(folder, "bin"), bytes);
-  return found;
+  const hash = sha256(bytes);
+  const there = await (0, import_promises.readFile)((0, import_node_path.join)(folder, "bin", "daypass")).then(sha256, () => void 0);
+  const bin = (0, import_node_path.join)(folder, there === void 0 || there === hash ? "bin" : `bin-${hash.slice(0, 8)}`);
+  if (there !== hash) await place(bin, bytes);
+  return { path: (0, import_node_path.join)(bin, "daypass"), sha256: hash, from };
 }
 async function verify(found) {
   const actual = await (0, import_promises.readFile)(found.path).then(sha256, () => void 0);
@@ -119,11 +120,11 @@ async function released(world, commands, inputs, folder) {
     if (sha256(bytes) === binary.sha256) return { bytes, from: "tool cache" };
     commands.warning(new Problem("action.binary_mismatch", `the daypass in the tool cache is not the one of ${version}: another one is fetched`));
   }
-  const fresh = await fetched(world, commands, inputs, folder, binary);
+  const fresh2 = await fetched(world, commands, inputs, folder, binary);
   if (cached !== void 0) {
-    await place((0, import_node_path.join)(cached, ".."), fresh.bytes).then(() => (0, import_promises.writeFile)(`${(0, import_node_path.join)(cached, "..")}.complete`, ""), () => void 0);
+    await place((0, import_node_path.join)(cached, ".."), fresh2.bytes).then(() => (0, import_promises.writeFile)(`${(0, import_node_path.join)(cached, "..")}.complete`, ""), () => void 0);
   }
-  return fresh;
+  return fresh2;
 }
 async function fetched(world, commands, inputs, folder, binary) {
   if (inputs.install === "pip") return pip(world, folder, binary);
@@ -184,11 +185,11 @@ function demand(bytes, expected, what) {
 }
 async function place(folder, bytes) {
   await (0, import_promises.mkdir)(folder, { recursive: true, mode: 448 });
-  const fresh = (0, import_node_path.join)(folder, `.daypass-${process.pid}`);
-  await (0, import_promises.rm)(fresh, { force: true });
-  await (0, import_promises.writeFile)(fresh, bytes, { mode: 448, flag: "wx" });
-  await (0, import_promises.chmod)(fresh, 493);
-  await (0, import_promises.rename)(fresh, (0, import_node_path.join)(folder, "daypass"));
+  const fresh2 = (0, import_node_path.join)(folder, `.daypass-${process.pid}`);
+  await (0, import_promises.rm)(fresh2, { force: true });
+  await (0, import_promises.writeFile)(fresh2, bytes, { mode: 448, flag: "wx" });
+  await (0, import_promises.chmod)(fresh2, 493);
+  await (0, import_promises.rename)(fresh2, (0, import_node_path.join)(folder, "daypass"));
 }
 function toolCache(world, version) {
   const root = variable(world.env, "RUNNER_TOOL_CACHE");
@@ -518,33 +519,44 @@ function oneOf(name2, text, choices) {
 // src/job.ts
 var import_promises4 = require("node:fs/promises");
 var import_node_path2 = require("node:path");
+var PREFIX = "daypass-action-";
 var AGENT = "agent";
-async function openJob(env) {
-  const parent = variable(env, "RUNNER_TEMP");
+var REVOKES = "revokes";
+var MAX_SOCKET = 100;
+async function openJob(world) {
+  const parent = variable(world.env, "RUNNER_TEMP");
   if (parent === void 0) throw new Problem("action.no_runner", "RUNNER_TEMP is not set", "this runs in a step of GitHub Actions only");
-  const folder = (0, import_node_path2.join)(parent, "daypass-action");
-  const socket = /^unix:(.*)$/.exec(variable(env, "DAYPASS_AGENT") ?? "")?.[1];
-  if (await isOurs(folder)) {
+  const socket = /^unix:(.*)$/.exec(variable(world.env, "DAYPASS_AGENT") ?? "")?.[1];
+  for (const name2 of socket === void 0 ? [] : await (0, import_promises4.readdir)(parent).catch(() => [])) {
+    const folder = (0, import_node_path2.join)(parent, name2);
+    if (!name2.startsWith(PREFIX) || !await isOurs(folder)) continue;
     const agent = await (0, import_promises4.readFile)((0, import_node_path2.join)(folder, AGENT), "utf8").catch(() => void 0);
-    if (agent !== void 0 && agent === socket) return { folder, agent };
-    await removeFolder(folder);
+    if (agent !== socket) continue;
+    const revokes = await (0, import_promises4.lstat)((0, import_node_path2.join)(folder, REVOKES)).then(() => true, () => false);
+    return { folder, agent, revokes };
   }
+  return { folder: await fresh(world, parent, PREFIX), agent: void 0, revokes: false };
+}
+async function fresh(world, parent, prefix2) {
+  const folder = (0, import_node_path2.join)(parent, `${prefix2}${world.random().slice(0, 8)}`);
   await (0, import_promises4.mkdir)(folder, { mode: 448 }).catch((error) => {
-    throw new Problem("action.no_folder", `${printable(folder)} cannot be made: ${error.code}`);
+    throw new Problem("action.no_folder", `${printable(folder)} cannot be made: ${error.code}`, "may the runner write there, and is there space?");
   });
-  return { folder, agent: void 0 };
+  return folder;
+}
+async function socketFolder(world, folder) {
+  const fits = (parent2) => Buffer.byteLength((0, import_node_path2.join)(parent2, "daypass-12345678", "s")) <= MAX_SOCKET;
+  if (Buffer.byteLength((0, import_node_path2.join)(folder, "s")) <= MAX_SOCKET) return folder;
+  const parent = [variable(world.env, "TMPDIR"), "/tmp"].find((parent2) => parent2 !== void 0 && (0, import_node_path2.isAbsolute)(parent2) && fits(parent2));
+  return fresh(world, parent ?? "/tmp", "daypass-");
 }
 async function isOurs(folder) {
   const found = await (0, import_promises4.lstat)(folder).catch(() => void 0);
-  if (found === void 0) return false;
-  if (found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 63) === 0) return true;
-  throw new Problem("action.no_folder", `${printable(folder)} is not ours alone`, "something else made it: remove it");
+  return found !== void 0 && found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 63) === 0;
 }
-async function rememberAgent(folder, socket) {
+async function rememberAgent(folder, socket, revokes) {
+  if (revokes) await (0, import_promises4.writeFile)((0, import_node_path2.join)(folder, REVOKES), "", { mode: 384 });
   await (0, import_promises4.writeFile)((0, import_node_path2.join)(folder, AGENT), socket, { mode: 384 });
-}
-async function removeFolder(folder) {
-  await (0, import_promises4.rm)(folder, { recursive: true, force: true });
 }
 async function writeConfig(folder, profile, text) {
   const path = (0, import_node_path2.join)(folder, `${profile}.toml`);
@@ -792,9 +804,7 @@ async function prefix(inputs) {
 }
 
 // src/agent.ts
-var import_promises6 = require("node:fs/promises");
 var import_node_path3 = require("node:path");
-var MAX_SOCKET = 100;
 async function startAgent(world, commands, daypass, inputs, job, named) {
   if (job.agent !== void 0 && named.profile === "") {
     throw new Problem("usage", "a second use in one job must say which profile of its config it means", "add profile: NAME");
@@ -802,25 +812,30 @@ async function startAgent(world, commands, daypass, inputs, job, named) {
   if (job.agent !== void 0 && inputs.mode === "gateway") {
     throw new Problem("usage", "mode: gateway is for the first use in a job", "let the other uses have mode: agent, and come after it");
   }
+  if (job.agent !== void 0 && inputs.revoke && !job.revokes) {
+    throw new Problem("usage", "revoke: true on a second use needs it on the first too", "they share one agent, and it revokes only if it was started so");
+  }
   const args = ["--config", named.config, "agent", ...named.profile === "" ? [] : [named.profile], "--detach", "--json"];
-  const path = job.agent ?? await placeFor(world, job.folder);
-  if (path !== void 0) args.push("--socket", path);
+  const place2 = job.agent === void 0 ? await socketFolder(world, job.folder) : void 0;
+  if (place2 !== void 0 && place2 !== job.folder) await commands.state("place", place2);
+  const path = place2 === void 0 ? job.agent ?? "" : (0, import_node_path3.join)(place2, "s");
+  args.push("--socket", path);
   if (inputs.mode === "gateway") args.push("--gateway");
   if (job.agent === void 0) args.push("--lifetime", inputs.lifetime, ...inputs.revoke ? ["--allow-revoke"] : []);
-  if (path !== void 0 && job.agent === void 0) await commands.state("socket", path);
+  if (job.agent === void 0) await commands.state("socket", path);
   const answer = await daypass.json({ args, secrets: named.secrets });
   const { socket, pid } = answer;
   if (typeof socket !== "string" || typeof pid !== "number") {
     throw new Problem("action.internal", "daypass does not say where its agent is", "are the Action and binary: of one version?");
   }
   const address = `unix:${socket}`;
-  const joined = job.agent !== void 0 || answer["joined"] === true;
-  await commands.state("agent", address);
+  const joined = job.agent !== void 0;
   if (!joined) {
+    if (answer["joined"] === true) throw new Problem("action.no_start", `an agent that this job did not start is at ${printable(socket)}`);
     await commands.state("pid", String(pid));
-    await commands.state("socket", socket);
+    await rememberAgent(job.folder, socket, inputs.revoke);
   }
-  if (job.agent === void 0) await rememberAgent(job.folder, socket);
+  await commands.state("agent", address);
   const genesys = inputs.keys.get("provider") === "genesys-cloud";
   const tokenVariable = genesys ? "GENESYSCLOUD_ACCESS_TOKEN" : "ACCESS_TOKEN";
   const profile = named.profile || firstOf(answer["profiles"]);
@@ -830,13 +845,6 @@ function firstOf(profiles) {
   const first2 = Array.isArray(profiles) ? profiles[0] : void 0;
   if (typeof first2 === "string") return printable(first2);
   throw new Problem("action.internal", "daypass does not say which profile its agent has", "are the Action and binary: of one version?");
-}
-async function placeFor(world, folder) {
-  const own = (0, import_node_path3.join)(folder, world.random().slice(0, 8));
-  const path = (0, import_node_path3.join)(own, "s");
-  if (Buffer.byteLength(path) > MAX_SOCKET) return void 0;
-  await (0, import_promises6.mkdir)(own, { mode: 448 });
-  return path;
 }
 function gatewayOf(agent) {
   const gateway = agent.answer["gateway"];
@@ -899,7 +907,7 @@ async function main(world) {
 }
 async function run(world, commands) {
   const inputs = await checked(world, commands);
-  const job = await openJob(world.env);
+  const job = await openJob(world);
   const { folder } = job;
   await commands.state("folder", folder);
   if (job.agent === void 0) await commands.state("first", "true");
@@ -918,7 +926,7 @@ async function run(world, commands) {
     if (share !== void 0) await offer(commands, daypass, share, agent, restored);
     await hand(world, commands, inputs, found, agent, token);
   } finally {
-    if (inputs.mode === "token" && !agent.joined) await stopAgent(daypass, agent);
+    if (inputs.mode === "token" && !agent.joined && !inputs.revoke) await stopAgent(daypass, agent);
   }
 }
 async function checked(world, commands) {
@@ -989,7 +997,7 @@ async function hand(world, commands, inputs, found, agent, token) {
 // src/entry/world.ts
 var import_node_child_process = require("node:child_process");
 var import_node_crypto4 = require("node:crypto");
-var import_promises7 = require("node:fs/promises");
+var import_promises6 = require("node:fs/promises");
 var import_node_http = __toESM(require("node:http"), 1);
 var import_node_stream = require("node:stream");
 
@@ -1044,7 +1052,7 @@ function collected(from) {
   return () => Buffer.concat(parts);
 }
 async function end(pid, program) {
-  const runs = await (0, import_promises7.readlink)(`/proc/${pid}/exe`).catch(() => "");
+  const runs = await (0, import_promises6.readlink)(`/proc/${pid}/exe`).catch(() => "");
   if (runs.replace(/ \(deleted\)$/, "") === program) process.kill(pid, "SIGTERM");
 }
 

@@ -645,8 +645,13 @@ async function post(world) {
   const state = (name2) => variable(world.env, `STATE_${name2}`);
   const folder = state("folder");
   if (folder === void 0) return 0;
+  const told = /* @__PURE__ */ new Set();
   const attempt = async (work) => {
-    await work().catch((error) => commands.warning(Problem.of(error)));
+    await work().catch((error) => {
+      const problem2 = Problem.of(error);
+      if (!told.has(problem2.text)) commands.warning(problem2);
+      told.add(problem2.text);
+    });
   };
   const agent = state("agent");
   const owner = state("first") === "true";
@@ -655,23 +660,25 @@ async function post(world) {
   let inputs;
   await attempt(async () => void (inputs = readInputs(world.env)));
   if (agent !== void 0 && inputs !== void 0) await finish(world, commands, daypass, inputs, { folder, agent, state }, attempt);
-  const socket = state("socket");
   if (owner) {
-    if (socket !== void 0) {
-      await attempt(
-        () => stopAgent(daypass, { socket, env: {} }).catch(async (error) => {
-          await world.end(Number(state("pid")), state("binary") ?? "");
-          throw error;
-        })
-      );
-    }
-    await attempt(() => removeFolder(folder));
+    const socket = state("socket");
+    if (socket !== void 0) await attempt(() => stop(world, daypass, socket, state));
+    for (const path of [state("place"), folder]) if (path !== void 0) await attempt(() => removeFolder(path));
   }
   return 0;
 }
+async function stop(world, daypass, socket, state) {
+  try {
+    await stopAgent(daypass, { socket, env: {} });
+  } catch (error) {
+    await world.end(Number(state("pid")), state("binary") ?? "");
+    throw error;
+  }
+}
 async function finish(world, commands, daypass, inputs, { folder, agent, state }, attempt) {
   const profile = state("profile") ?? inputs.profile;
-  if (inputs.mode === "token") return warnOfAnEnd(world, commands, state("expires"));
+  if (inputs.mode === "token") warnOfAnEnd(world, commands, state("expires"));
+  if (inputs.mode === "token" && state("first") === "true" && !inputs.revoke) return;
   const env = { DAYPASS_AGENT: agent };
   let status;
   await attempt(async () => void (status = await ask(daypass, { env }, profile)));

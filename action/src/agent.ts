@@ -1,22 +1,18 @@
 // The job's agent: started with the secrets by a pipe, joined by a second use in the same job, stopped by post.
 
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { Commands } from './commands.ts'
 import type { Daypass } from './daypass.ts'
 import type { Inputs } from './inputs.ts'
-import { type Job, rememberAgent } from './job.ts'
+import { type Job, rememberAgent, socketFolder } from './job.ts'
 import { Problem, printable } from './problem.ts'
 import type { Named } from './share.ts'
 import type { World } from './world.ts'
 
-/** What fits into the address of a unix socket (unix(7)), and what daypass adds to a name beside it. */
-const MAX_SOCKET = 100
-
 export interface Agent {
   readonly socket: string
-  /** Somebody else started it, such as an earlier use in this job, and stops it. */
+  /** An earlier use in this job started it, and stops it. */
   readonly joined: boolean
   /** The value of DAYPASS_AGENT. */
   readonly address: string
@@ -35,27 +31,33 @@ export async function startAgent(world: World, commands: Commands, daypass: Dayp
   if (job.agent !== undefined && inputs.mode === 'gateway') {
     throw new Problem('usage', 'mode: gateway is for the first use in a job', 'let the other uses have mode: agent, and come after it')
   }
+  if (job.agent !== undefined && inputs.revoke && !job.revokes) {
+    throw new Problem('usage', 'revoke: true on a second use needs it on the first too', 'they share one agent, and it revokes only if it was started so')
+  }
   const args = ['--config', named.config, 'agent', ...(named.profile === '' ? [] : [named.profile]), '--detach', '--json']
-  const path = job.agent ?? (await placeFor(world, job.folder))
-  if (path !== undefined) args.push('--socket', path)
+  const place = job.agent === undefined ? await socketFolder(world, job.folder) : undefined
+  if (place !== undefined && place !== job.folder) await commands.state('place', place)
+  const path = place === undefined ? (job.agent ?? '') : join(place, 's')
+  args.push('--socket', path)
   if (inputs.mode === 'gateway') args.push('--gateway')
   // What holds for an agent is said by who starts it.
   if (job.agent === undefined) args.push('--lifetime', inputs.lifetime, ...(inputs.revoke ? ['--allow-revoke'] : []))
   // Known before there is one: a step that is cancelled now leaves no agent that post does not find.
-  if (path !== undefined && job.agent === undefined) await commands.state('socket', path)
+  if (job.agent === undefined) await commands.state('socket', path)
   const answer = await daypass.json({ args, secrets: named.secrets })
   const { socket, pid } = answer
   if (typeof socket !== 'string' || typeof pid !== 'number') {
     throw new Problem('action.internal', 'daypass does not say where its agent is', 'are the Action and binary: of one version?')
   }
   const address = `unix:${socket}`
-  const joined = job.agent !== undefined || answer['joined'] === true
-  await commands.state('agent', address)
+  const joined = job.agent !== undefined
   if (!joined) {
+    // An agent that this job did not start has other secrets, and ends when others want.
+    if (answer['joined'] === true) throw new Problem('action.no_start', `an agent that this job did not start is at ${printable(socket)}`)
     await commands.state('pid', String(pid))
-    await commands.state('socket', socket)
+    await rememberAgent(job.folder, socket, inputs.revoke)
   }
-  if (job.agent === undefined) await rememberAgent(job.folder, socket)
+  await commands.state('agent', address)
   const genesys = inputs.keys.get('provider') === 'genesys-cloud'
   const tokenVariable = genesys ? 'GENESYSCLOUD_ACCESS_TOKEN' : 'ACCESS_TOKEN'
   const profile = named.profile || firstOf(answer['profiles'])
@@ -67,15 +69,6 @@ function firstOf(profiles: unknown): string {
   const first: unknown = Array.isArray(profiles) ? profiles[0] : undefined
   if (typeof first === 'string') return printable(first)
   throw new Problem('action.internal', 'daypass does not say which profile its agent has', 'are the Action and binary: of one version?')
-}
-
-/** A path that no agent of another job has; undefined where the kernel would not take it. */
-async function placeFor(world: World, folder: string): Promise<string | undefined> {
-  const own = join(folder, world.random().slice(0, 8))
-  const path = join(own, 's')
-  if (Buffer.byteLength(path) > MAX_SOCKET) return undefined
-  await mkdir(own, { mode: 0o700 })
-  return path
 }
 
 /** Variables for the steps that use the gateway. */

@@ -30,11 +30,12 @@ export async function install(world: World, commands: Commands, inputs: Inputs, 
   const { bytes, from } = await (inputs.binary === undefined
     ? released(world, commands, inputs, folder)
     : given(inputs.binary, inputs.binarySha256))
-  const path = join(folder, 'bin', 'daypass')
-  const found = { path, sha256: sha256(bytes), from }
-  // A second use in the job; what runs already is not replaced.
-  if ((await readFile(path).then(sha256, () => undefined)) !== found.sha256) await place(join(folder, 'bin'), bytes)
-  return found
+  const hash = sha256(bytes)
+  // A second use in the job: what the first one runs is not replaced.
+  const there = await readFile(join(folder, 'bin', 'daypass')).then(sha256, () => undefined)
+  const bin = join(folder, there === undefined || there === hash ? 'bin' : `bin-${hash.slice(0, 8)}`)
+  if (there !== hash) await place(bin, bytes)
+  return { path: join(bin, 'daypass'), sha256: hash, from }
 }
 
 /** Fails when a file is not what it was. */

@@ -1,49 +1,71 @@
-// The folder of this job: everything that the Action writes is in it, and goes with it.
+// The folder of one use of the Action: everything that it writes is in it, and goes with it. A second use in the job that
+// joins the agent of the first one finds that one's folder; every other use has its own, whatever became of the others.
 
-import { lstat, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readFile, readdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 
 import { type Event, distrust } from './event.ts'
 import { Problem, printable } from './problem.ts'
-import { type Environment, variable } from './world.ts'
+import { type Environment, type World, variable } from './world.ts'
 
+const PREFIX = 'daypass-action-'
 /** The file that holds the path of the agent's socket. */
 const AGENT = 'agent'
+/** The file that is there where the agent revokes tokens. */
+const REVOKES = 'revokes'
+/** What fits into the address of a unix socket (unix(7)), and what daypass adds to a name beside it. */
+const MAX_SOCKET = 100
 
 export interface Job {
   readonly folder: string
   /** The socket of the agent that an earlier use in this job has started. */
   readonly agent: string | undefined
+  /** Whether that agent revokes tokens. */
+  readonly revokes: boolean
 }
 
-/** Makes the folder, or finds the one of an earlier use in the same job. */
-export async function openJob(env: Environment): Promise<Job> {
-  const parent = variable(env, 'RUNNER_TEMP')
+/** Makes a folder, or finds the one of an earlier use in the same job. */
+export async function openJob(world: World): Promise<Job> {
+  const parent = variable(world.env, 'RUNNER_TEMP')
   if (parent === undefined) throw new Problem('action.no_runner', 'RUNNER_TEMP is not set', 'this runs in a step of GitHub Actions only')
-  const folder = join(parent, 'daypass-action')
-  const socket = /^unix:(.*)$/.exec(variable(env, 'DAYPASS_AGENT') ?? '')?.[1]
-  if (await isOurs(folder)) {
+  const socket = /^unix:(.*)$/.exec(variable(world.env, 'DAYPASS_AGENT') ?? '')?.[1]
+  for (const name of socket === undefined ? [] : await readdir(parent).catch(() => [])) {
+    const folder = join(parent, name)
+    if (!name.startsWith(PREFIX) || !(await isOurs(folder))) continue
     const agent = await readFile(join(folder, AGENT), 'utf8').catch(() => undefined)
-    if (agent !== undefined && agent === socket) return { folder, agent }
-    // A job that was killed on this runner has left it.
-    await removeFolder(folder)
+    if (agent !== socket) continue
+    const revokes = await lstat(join(folder, REVOKES)).then(() => true, () => false)
+    return { folder, agent, revokes }
   }
-  await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-    throw new Problem('action.no_folder', `${printable(folder)} cannot be made: ${error.code}`)
-  })
-  return { folder, agent: undefined }
+  return { folder: await fresh(world, parent, PREFIX), agent: undefined, revokes: false }
 }
 
-/** Whether it is there; an error where it is somebody else's. */
+/** A folder that nobody has foreseen, and nobody else can look into. */
+async function fresh(world: World, parent: string, prefix: string): Promise<string> {
+  const folder = join(parent, `${prefix}${world.random().slice(0, 8)}`)
+  await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    throw new Problem('action.no_folder', `${printable(folder)} cannot be made: ${error.code}`, 'may the runner write there, and is there space?')
+  })
+  return folder
+}
+
+/** The folder of the agent's socket: a path that no agent of another job has, and that fits into an address. */
+export async function socketFolder(world: World, folder: string): Promise<string> {
+  const fits = (parent: string) => Buffer.byteLength(join(parent, 'daypass-12345678', 's')) <= MAX_SOCKET
+  if (Buffer.byteLength(join(folder, 's')) <= MAX_SOCKET) return folder
+  const parent = [variable(world.env, 'TMPDIR'), '/tmp'].find(parent => parent !== undefined && isAbsolute(parent) && fits(parent))
+  return fresh(world, parent ?? '/tmp', 'daypass-')
+}
+
+/** Whether it is a folder of this user alone. */
 async function isOurs(folder: string): Promise<boolean> {
   const found = await lstat(folder).catch(() => undefined)
-  if (found === undefined) return false
-  if (found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o077) === 0) return true
-  throw new Problem('action.no_folder', `${printable(folder)} is not ours alone`, 'something else made it: remove it')
+  return found !== undefined && found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o077) === 0
 }
 
 /** For a second use in this job. */
-export async function rememberAgent(folder: string, socket: string): Promise<void> {
+export async function rememberAgent(folder: string, socket: string, revokes: boolean): Promise<void> {
+  if (revokes) await writeFile(join(folder, REVOKES), '', { mode: 0o600 })
   await writeFile(join(folder, AGENT), socket, { mode: 0o600 })
 }
 

@@ -28,7 +28,7 @@ export async function main(world: World): Promise<number> {
 
 async function run(world: World, commands: Commands): Promise<void> {
   const inputs = await checked(world, commands)
-  const job = await openJob(world.env)
+  const job = await openJob(world)
   const { folder } = job
   await commands.state('folder', folder)
   if (job.agent === undefined) await commands.state('first', 'true')
@@ -47,8 +47,8 @@ async function run(world: World, commands: Commands): Promise<void> {
     if (share !== undefined) await offer(commands, daypass, share, agent, restored)
     await hand(world, commands, inputs, found, agent, token)
   } finally {
-    // Its one token is in the environment by now, and nobody will ask for another.
-    if (inputs.mode === 'token' && !agent.joined) await stopAgent(daypass, agent)
+    // Its one token is in the environment by now, and nobody will ask for another; only who revokes it needs the agent.
+    if (inputs.mode === 'token' && !agent.joined && !inputs.revoke) await stopAgent(daypass, agent)
   }
 }
 

@@ -19,8 +19,14 @@ export async function post(world: World): Promise<number> {
   const folder = state('folder')
   // Main did not get far enough to leave anything.
   if (folder === undefined) return 0
+  const told = new Set<string>()
   const attempt = async (work: () => Promise<void>) => {
-    await work().catch((error: unknown) => commands.warning(Problem.of(error)))
+    await work().catch((error: unknown) => {
+      const problem = Problem.of(error)
+      // What is wrong with the binary is wrong for all that it is asked.
+      if (!told.has(problem.text)) commands.warning(problem)
+      told.add(problem.text)
+    })
   }
   const agent = state('agent')
   // Another use in this job has made what is in the folder, and cleans up.
@@ -30,25 +36,29 @@ export async function post(world: World): Promise<number> {
   let inputs: Inputs | undefined
   await attempt(async () => void (inputs = readInputs(world.env)))
   if (agent !== undefined && inputs !== undefined) await finish(world, commands, daypass, inputs, { folder, agent, state }, attempt)
-  const socket = state('socket')
   if (owner) {
-    if (socket !== undefined) {
-      await attempt(() =>
-        stopAgent(daypass, { socket, env: {} }).catch(async (error: unknown) => {
-          await world.end(Number(state('pid')), state('binary') ?? '')
-          throw error
-        }),
-      )
-    }
-    await attempt(() => removeFolder(folder))
+    const socket = state('socket')
+    if (socket !== undefined) await attempt(() => stop(world, daypass, socket, state))
+    for (const path of [state('place'), folder]) if (path !== undefined) await attempt(() => removeFolder(path))
   }
   return 0
 }
 
+async function stop(world: World, daypass: Daypass, socket: string, state: State): Promise<void> {
+  try {
+    await stopAgent(daypass, { socket, env: {} })
+  } catch (error) {
+    await world.end(Number(state('pid')), state('binary') ?? '')
+    throw error
+  }
+}
+
+type State = (name: string) => string | undefined
+
 interface Left {
   readonly folder: string
   readonly agent: string
-  readonly state: (name: string) => string | undefined
+  readonly state: State
 }
 
 async function finish(
@@ -60,7 +70,9 @@ async function finish(
   attempt: (work: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const profile = state('profile') ?? inputs.profile
-  if (inputs.mode === 'token') return warnOfAnEnd(world, commands, state('expires'))
+  if (inputs.mode === 'token') warnOfAnEnd(world, commands, state('expires'))
+  // Its agent has ended in main.
+  if (inputs.mode === 'token' && state('first') === 'true' && !inputs.revoke) return
   const env = { DAYPASS_AGENT: agent }
   let status: Status | undefined
   await attempt(async () => void (status = await ask(daypass, { env }, profile)))

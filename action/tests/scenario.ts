@@ -106,7 +106,7 @@ async function played(scenario: Scenario, root: string): Promise<string> {
     await writeFile(join(root, name), text.replaceAll('$ROOT', root))
   }
   if (scenario.open !== undefined) await chmod(join(root, scenario.open), 0o777)
-  else await chmod(join(root, 'temp/daypass-action'), 0o700).catch(() => undefined)
+  for (const name of ['random', 'old']) await chmod(join(root, `temp/daypass-action-${name}`), 0o700).catch(() => undefined)
   if (scenario.link !== undefined) await symlink(scenario.link.to, join(root, scenario.link.from))
   await writeFile(join(root, 'runner/event.json'), JSON.stringify(scenario.event ?? {}))
   const files = ['GITHUB_OUTPUT', 'GITHUB_ENV', 'GITHUB_PATH', 'GITHUB_STATE', 'GITHUB_STEP_SUMMARY']

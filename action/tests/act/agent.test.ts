@@ -1,7 +1,7 @@
 // Whole jobs in mode agent and token.
 
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { after, before } from 'node:test'
 
@@ -77,22 +77,53 @@ test('two uses in one job join one agent', async () => {
   bench.leavesNothing()
 })
 
-test('a token in the environment, and as an output', async () => {
+test('a token in the environment, and as an output, beside an agent; it is revoked after the job', async () => {
   await bench.sandbox()
   const { code, log } = await bench.run(
     bench.job(`
 - uses: ./action
   id: daypass
-  with: { ${bench.inputs({ mode: 'token', 'output-token': 'true' })} }
+  with: { ${bench.inputs({ mode: 'token', 'output-token': 'true', revoke: 'true', 'revocation-url': `${bench.url}/oauth/revoke` })} }
 - run: |
     test -z "$DAYPASS_AGENT"
     test "$ACCESS_TOKEN" = "$OUTPUT"
     echo "it is $ACCESS_TOKEN"
+    printf %s "$ACCESS_TOKEN" > ${bench.root}/revoked
     curl -sf -H "Authorization: Bearer $ACCESS_TOKEN" ${bench.url}/api/echo
-  env: { OUTPUT: '\${{ steps.daypass.outputs.token }}' }`),
+  env: { OUTPUT: '\${{ steps.daypass.outputs.token }}' }
+- uses: ./action
+  with: { ${bench.inputs()} }
+- run: daypass token > ${bench.root}/other`),
   )
   assert.equal(code, 0, log)
   assert.match(log, /it is \*\*\*/)
+  assert.doesNotMatch(log, /::warning/)
+  for (const [name, status] of [['revoked', 401], ['other', 200]] as const) {
+    const token = readFileSync(join(bench.root, name), 'utf8').trim()
+    const answer = await fetch(`${bench.url}/api/echo`, { headers: { authorization: `Bearer ${token}` } })
+    assert.equal(answer.status, status, name)
+  }
+  bench.leavesNothing()
+})
+
+test('two jobs whose runners have long names do not share an agent', async () => {
+  await bench.sandbox()
+  const temporary = join(bench.temporary, 'a'.repeat(90))
+  mkdirSync(temporary)
+  const run = (scopes: string) => bench.run(
+    bench.job(`
+- uses: ./action
+  with: { ${bench.inputs({ scopes })} }
+- run: |
+    echo "$DAYPASS_AGENT" >> ${bench.root}/agents
+    daypass token >> ${bench.root}/tokens; echo >> ${bench.root}/tokens`).replaceAll(bench.temporary, temporary),
+  )
+  const logs = [await run('one:read'), await run('two:read')]
+  for (const { code, log } of logs) assert.equal(code, 0, log)
+  for (const name of ['agents', 'tokens']) assert.equal(new Set(readFileSync(join(bench.root, name), 'utf8').match(/\S+/g)).size, 2, name)
+  assert.equal(await bench.tokenRequests(), 2)
+  for (const address of readFileSync(join(bench.root, 'agents'), 'utf8').match(/\/\S+/g) ?? []) assert.ok(!existsSync(join(address, '..')), address)
+  rmSync(temporary, { recursive: true })
   bench.leavesNothing()
 })
 

@@ -14,7 +14,7 @@ export const scenario: Scenario = {
     const target = args[args.indexOf('--target') + 1] ?? ''
     await mkdir(`${target}/bin`, { recursive: true })
     await writeFile(`${target}/bin/daypass`, BINARY)
-    const list = await readFile(`${root}/temp/daypass-action/requirements.txt`, 'utf8')
+    const list = await readFile(`${root}/temp/daypass-action-random/requirements.txt`, 'utf8')
     if (list !== 'daypass==1.2.3 --hash=sha256:aa --hash=sha256:bb\n') throw new Error(list)
     return { code: 0 }
   },

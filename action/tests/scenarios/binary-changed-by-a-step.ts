@@ -4,4 +4,4 @@ import { writeFile } from 'node:fs/promises'
 
 import { type Scenario } from '../scenario.ts'
 
-export const scenario: Scenario = { between: root => writeFile(`${root}/temp/daypass-action/bin/daypass`, 'another') }
+export const scenario: Scenario = { between: root => writeFile(`${root}/temp/daypass-action-random/bin/daypass`, 'another') }

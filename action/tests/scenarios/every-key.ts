@@ -31,5 +31,5 @@ export const scenario: Scenario = {
     summary: 'false',
     binary: 'bin/daypass',
   },
-  show: 'temp/daypass-action/billing.toml',
+  show: 'temp/daypass-action-random/billing.toml',
 }

@@ -6,10 +6,10 @@ import { GENESYS, type Scenario } from '../scenario.ts'
 
 export const scenario: Scenario = {
   inputs: { ...GENESYS, binary: 'missing' },
-  env: { DAYPASS_AGENT: 'unix:$ROOT/temp/daypass-action/random/s' },
-  files: { 'temp/daypass-action/agent': '$ROOT/temp/daypass-action/random/s', 'temp/daypass-action/genesys-cloud.toml': 'of the first use' },
+  env: { DAYPASS_AGENT: 'unix:$ROOT/temp/daypass-action-random/s' },
+  files: { 'temp/daypass-action-random/agent': '$ROOT/temp/daypass-action-random/s', 'temp/daypass-action-random/genesys-cloud.toml': 'of the first use' },
   between: async root => {
-    await appendFile(`${root}/temp/daypass-action/genesys-cloud.toml`, ', which is there')
+    await appendFile(`${root}/temp/daypass-action-random/genesys-cloud.toml`, ', which is there')
   },
-  showAfter: 'temp/daypass-action/genesys-cloud.toml',
+  showAfter: 'temp/daypass-action-random/genesys-cloud.toml',
 }

@@ -4,6 +4,6 @@ import { type Scenario, GENESYS } from '../scenario.ts'
 
 export const scenario: Scenario = {
   inputs: { ...GENESYS, profile: 'second-org' },
-  env: { DAYPASS_AGENT: 'unix:$ROOT/temp/daypass-action/random/s' },
-  files: { 'temp/daypass-action/agent': '$ROOT/temp/daypass-action/random/s', 'temp/daypass-action/genesys-cloud.toml': 'of the first use' },
+  env: { DAYPASS_AGENT: 'unix:$ROOT/temp/daypass-action-random/s' },
+  files: { 'temp/daypass-action-random/agent': '$ROOT/temp/daypass-action-random/s', 'temp/daypass-action-random/genesys-cloud.toml': 'of the first use' },
 }
