@@ -23,10 +23,10 @@ before(() => {
   const bin = join(bench.root, 'bin')
   mkdirSync(bin)
   symlinkSync(DAYPASS, join(bin, 'daypass'))
-  script(join(bin, 'terraform'), 'echo "terraform $1 runs"; [ "$1" = init ] || call "$GENESYSCLOUD_ACCESS_TOKEN"')
+  script(join(bin, 'terraform'), '[ "$GENESYSCLOUD_REGION" = eu-west-1 ]; echo "terraform $1 runs"; [ "$1" = init ] || call "$GENESYSCLOUD_ACCESS_TOKEN"')
   script(join(bin, 'docker'), 'f=${3#*src=}; [ "$2 ${3%%,*}" = "--secret id=token" ]; [ "$(stat -c %a "$f")" = 600 ]; call "$(cat "$f")"')
   for (const name of ['deploy', 'test', 'sync', 'report']) script(join(bench.repository, `${name}.sh`), `call "$GENESYSCLOUD_ACCESS_TOKEN"; echo ${name} has run`)
-  script(join(bench.repository, 'check.sh'), 'call "$1"; echo check has run')
+  script(join(bench.repository, 'check.sh'), 'call "${1:-$GENESYSCLOUD_ACCESS_TOKEN}"; echo check has run')
   script(join(bench.repository, 'copy.sh'), 'call "$FROM_TOKEN"; call "$TO_TOKEN"; echo copy has run')
 })
 after(() => bench.end())
@@ -116,14 +116,14 @@ test('an apply that the token would not outlive is not started', async () => {
 })
 
 /** A shell as a CI system starts it, with the variables of a project. */
-function shell(text: string, env: Record<string, string> = {}): string {
+function shell(text: string, env: Record<string, string> = {}, [program, ...flags]: [string, ...string[]] = ['bash', '-eo', 'pipefail']): string {
   const config = join(bench.root, 'sandbox.toml')
   const profile = `[profile.genesys-cloud]\nprovider = "genesys-cloud"\nregion = "eu-west-1"\ntoken_url = "${bench.url}/oauth/token"\napi_url = "${bench.url}"\n`
   writeFileSync(config, `${profile}client_id = { env = "GC_CLIENT_ID" }\nclient_secret = { env = "GC_CLIENT_SECRET" }\n`)
   mkdirSync(join(bench.root, 'run'), { recursive: true, mode: 0o700 })
   const own = { GC_CLIENT_ID: 'sandbox', GC_CLIENT_SECRET: 'sandbox-secret', GC_REGION: 'eu-west-1', DAYPASS_CONFIG: config }
   const all = { PATH: `${bench.root}/bin:${process.env['PATH']}`, HOME: bench.home, XDG_RUNTIME_DIR: join(bench.root, 'run'), CI: 'true', ...own, ...env }
-  const ended = spawnSync('bash', ['-eo', 'pipefail', '-c', text], { env: all, cwd: bench.repository, encoding: 'utf8' })
+  const ended = spawnSync(program, [...flags, '-c', text], { env: all, cwd: bench.repository, encoding: 'utf8' })
   assert.equal(ended.status, 0, `${text}\n${ended.stdout}\n${ended.stderr}`)
   return ended.stdout + ended.stderr
 }
@@ -136,9 +136,12 @@ test('gitlab: the file to include', async () => {
   const example = parse(read('gitlab/example.gitlab-ci.yml')) as Record<string, { script: string[] }>
   const { before_script = [], after_script = [] } = included['.daypass'] ?? {}
   const script = example['deploy']?.script ?? []
-  const told = shell([...before_script, 'test -z "${GC_CLIENT_SECRET-}"', ...script].join('\n'))
+  const [one, two] = [7, 8].map(n => ({ CI_JOB_ID: `${process.pid}${n}` }))
+  // Two jobs of one user on one machine: the end of one is not that of the other.
+  const told = shell([...before_script, 'test -z "${GC_CLIENT_SECRET-}"', 'other', ...script].join('\n').replace('other', `(export CI_JOB_ID=${two?.CI_JOB_ID} GC_CLIENT_SECRET=sandbox-secret; unset DAYPASS_AGENT; ${[...before_script, ...after_script].join('; ')})`), one)
   assert.match(told, /deploy has run[^]*check has run/)
-  shell(after_script.join('\n'))
+  shell(after_script.join('\n'), one)
+  assert.deepEqual(readdirSync('/tmp').filter(name => name.startsWith(`daypass-${process.pid}`)), [])
   assert.equal(await bench.tokenRequests(), 1)
   ended()
 })
@@ -176,13 +179,25 @@ test('jenkins: the stages', async () => {
   await genesys('1h')
   const file = read('jenkins/Jenkinsfile')
   const lines = [...file.matchAll(/\bsh '''([^]*?)'''|\bsh '(.*)'/g)].map(([, block, line]) => block ?? line ?? '')
-  assert.equal(lines.length, 4)
+  assert.equal(lines.length, 5)
   const workspace = join(bench.root, 'jenkins@tmp')
   const socket = `${workspace}/daypass/agent.sock`
   const env = { WORKSPACE_TMP: workspace, SOCKET: socket }
-  const told = lines.map((line, at) => shell(line, at === 0 ? env : { ...env, DAYPASS_AGENT: `unix:${socket}`, GC_CLIENT_SECRET: '' })).join('')
-  assert.match(told, /deploy has run[^]*check has run/)
-  assert.equal(await bench.tokenRequests(), 1)
+  const after = { ...env, DAYPASS_AGENT: `unix:${socket}`, GC_CLIENT_SECRET: '' }
+  // A second build on the same workspace; the first one was killed.
+  for (const build of [lines.slice(0, 1), lines]) {
+    let token = ''
+    const told = build.map((line, at) => {
+      const said = shell(line, at === 0 ? env : after, ['sh', '-xe'])
+      if (at === 0) token = shell('daypass token', after).trim()
+      return said
+    }).join('')
+    if (build === lines) assert.match(told, /deploy has run[^]*check has run/)
+    assert.ok(token.length > 20 && !told.includes(token), 'the token is in the log')
+    if (build !== lines) process.kill((JSON.parse(shell('daypass status --json', after)) as { agent: { pid: number } }).agent.pid)
+  }
+  assert.deepEqual(readdirSync(workspace), [])
+  assert.equal(await bench.tokenRequests(), 2, 'one a build')
   ended()
 })
 
