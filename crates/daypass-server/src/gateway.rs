@@ -2,7 +2,7 @@
 //!
 //! Programs that know nothing of daypass talk plain http to it, with a local credential that is
 //! worth nothing elsewhere; it talks to one API, and answers a 401 with another token and the same
-//! request. Files, from the outside in: `listen`, `serve` (connections); `admit` with
+//! request. Files, from the outside in: `listen`, `serve`, `timer` (connections); `admit` with
 //! `target`, `guard`, `local`, `login` (who may ask for what); `exchange` with `headers`,
 //! `outgoing`, `replay` (with `segments`), `refusal`, `challenge`, `suspicion`, `throttled`, `pace` (a request on its way);
 //! `tokens`; `upstream` (the API); `answer` (what the gateway says itself).
@@ -28,6 +28,7 @@ mod serve;
 mod suspicion;
 mod target;
 mod throttled;
+mod timer;
 mod tokens;
 mod upstream;
 

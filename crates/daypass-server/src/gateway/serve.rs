@@ -2,16 +2,17 @@
 //! is told to stop.
 
 use std::convert::Infallible;
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -21,6 +22,7 @@ use super::counts::Event;
 use super::exchange::Exchange;
 use super::guard::Authorities;
 use super::listen::Port;
+use super::timer::OneTimer;
 use crate::peer::Peers;
 
 /// Connections that are served at once; more wait to be accepted.
@@ -57,13 +59,7 @@ pub(super) struct Door {
 pub(super) async fn serve(port: Port, door: Door, mut stop: watch::Receiver<Stop>) {
     let door = Arc::new(door);
     let free = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEADERS)
-        .max_header_size(BUFFER)
-        .max_buf_size(BUFFER);
     loop {
         let permit = tokio::select! {
             permit = Arc::clone(&free).acquire_owned() => permit,
@@ -77,8 +73,7 @@ pub(super) async fn serve(port: Port, door: Door, mut stop: watch::Receiver<Stop
         };
         match accepted {
             Ok((stream, peer)) if door.is_for(&stream, peer) => {
-                let connection =
-                    connection(stream, http.clone(), Arc::clone(&door), graceful.watcher());
+                let connection = connection(stream, Arc::clone(&door), stop.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -89,10 +84,7 @@ pub(super) async fn serve(port: Port, door: Door, mut stop: watch::Receiver<Stop
         }
     }
     drop(port);
-    let ended = async {
-        graceful.shutdown().await;
-        while connections.join_next().await.is_some() {}
-    };
+    let ended = async { while connections.join_next().await.is_some() {} };
     tokio::select! {
         () = ended => {}
         _ = stop.wait_for(|stop| *stop == Stop::Now) => {}
@@ -120,7 +112,7 @@ impl Door {
     }
 }
 
-async fn connection(stream: TcpStream, http: http1::Builder, door: Arc<Door>, watcher: Watcher) {
+async fn connection(stream: TcpStream, door: Arc<Door>, stop: watch::Receiver<Stop>) {
     // If it fails, small answers come later.
     drop(stream.set_nodelay(true));
     let service = service_fn(|request| {
@@ -130,7 +122,34 @@ async fn connection(stream: TcpStream, http: http1::Builder, door: Arc<Door>, wa
             Ok::<_, Infallible>(answer)
         }
     });
-    let connection = http.serve_connection(TokioIo::new(stream), service);
+    let mut http = http1::Builder::new();
+    http.timer(OneTimer::default())
+        .header_read_timeout(HEADERS)
+        .max_header_size(BUFFER)
+        .max_buf_size(BUFFER);
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let told = stop.clone();
+    let mut stopping = Some(Box::pin(has_stopped(stop)));
+    let mut waiting: Option<Waker> = None;
     // Errors here are clients that went away, and what was no HTTP.
-    drop(watcher.watch(connection).await);
+    drop(
+        poll_fn(|cx| {
+            // Whoever waits for a stop waits in a list under a lock: once is enough.
+            let waits = waiting.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+            if !waits || told.has_changed().unwrap_or(true) {
+                if stopping.as_mut().is_some_and(|stop| stop.as_mut().poll(cx).is_ready()) {
+                    stopping = None;
+                    connection.as_mut().graceful_shutdown();
+                }
+                waiting = Some(cx.waker().clone());
+            }
+            connection.as_mut().poll(cx)
+        })
+        .await,
+    );
+}
+
+/// Returns when the gateway is told to stop, or is gone.
+async fn has_stopped(mut stop: watch::Receiver<Stop>) {
+    drop(stop.wait_for(|stop| *stop != Stop::No).await);
 }

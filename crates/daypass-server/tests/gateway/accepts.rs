@@ -88,8 +88,9 @@ async fn a_tool_that_cannot_log_in_uses_the_secret_path() {
     connection.send(format!("GET {path}/api?x=1 HTTP/1.1\r\n{host}\r\n").as_bytes()).await;
     assert_eq!(connection.answer().await.status, 200);
     assert!(api.seen()[0].starts_with("GET /api?x=1 HTTP/1.1\r\n"));
-    let wrong = &path[..path.len() - 1];
-    connection.send(format!("GET {wrong}0/api HTTP/1.1\r\n{host}\r\n").as_bytes()).await;
+    let (start, end) = path.split_at(path.len() - 1);
+    let other = if end == "0" { "1" } else { "0" };
+    connection.send(format!("GET {start}{other}/api HTTP/1.1\r\n{host}\r\n").as_bytes()).await;
     assert_eq!(connection.answer().await.code().as_deref(), Some("gateway.credential"));
     assert_eq!(api.seen().len(), 1);
 }
