@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime
+import functools
 import gc
 import inspect
+import json
+import os
 import threading
 import time
 import types
@@ -16,6 +20,9 @@ import pytest
 
 import daypass
 from conftest import at_once
+
+
+KEY_A, KEY_B = "a-secret-of-a-client", "b-secret-of-a-client"
 
 
 class Issuer:
@@ -144,7 +151,7 @@ def test_arguments_are_told_apart_by_type_too() -> None:
     assert fetch(a=1, b=2) == fetch(b=2, a=1)
 
 
-@pytest.mark.parametrize("key", [None, "s3cret"])
+@pytest.mark.parametrize("key", [None, "s3cret-of-a-client"])
 def test_arguments_are_told_apart_in_the_store_too(key: str | None) -> None:
     def make() -> Any:
         @daypass.token_cache(ttl=3600, key=key, name="told apart")
@@ -306,7 +313,7 @@ def test_what_is_no_token_is_a_type_error() -> None:
 
 
 def test_with_a_key_only_json_is_kept() -> None:
-    @daypass.token_cache(ttl=60, key="s3cret", name="json")
+    @daypass.token_cache(ttl=60, key="s3cret-of-a-client", name="json")
     def fetch(value: Any) -> Any:
         return {"access_token": "token", "more": value if value != "set" else {1}}
 
@@ -316,7 +323,7 @@ def test_with_a_key_only_json_is_kept() -> None:
     with pytest.raises(TypeError, match="arguments are what JSON knows"):
         fetch(object())
     with pytest.raises(TypeError):
-        daypass.token_cache(ttl=60, key="k", name="tuple")(lambda: {"access_token": "t", "more": (1,)})()
+        daypass.token_cache(ttl=60, key="s3cret-of-a-client", name="tuple")(lambda: {"access_token": "t", "more": (1,)})()
 
 
 def test_with_a_key_a_new_process_finds_it_and_another_key_does_not() -> None:
@@ -326,14 +333,14 @@ def test_with_a_key_a_new_process_finds_it_and_another_key_does_not() -> None:
         # What a new process has: a function that was never called.
         return daypass.token_cache(ttl=3600, key=key, name=name)(lambda: {"access_token": issuer.token()})
 
-    assert fetching("a")() == fetching("a")() == fetching(b"a")() == {"access_token": "token-1"}
-    assert fetching("b")() == {"access_token": "token-2"}
-    assert fetching("a", "other")() == {"access_token": "token-3"}
-    new = fetching("a")
+    assert fetching(KEY_A)() == fetching(KEY_A)() == fetching(KEY_A.encode())() == {"access_token": "token-1"}
+    assert fetching(KEY_B)() == {"access_token": "token-2"}
+    assert fetching(KEY_A, "other")() == {"access_token": "token-3"}
+    new = fetching(KEY_A)
     new.reject(new())
-    assert fetching("a")() == {"access_token": "token-4"}
+    assert fetching(KEY_A)() == {"access_token": "token-4"}
     new.cache_clear()
-    assert fetching("a")() == {"access_token": "token-5"}
+    assert fetching(KEY_A)() == {"access_token": "token-5"}
 
 
 def test_methods_and_many_arguments() -> None:
@@ -389,3 +396,174 @@ def test_an_empty_key_seals_nothing(key: str | bytes) -> None:
     with pytest.raises(daypass.ConfigError) as caught:
         daypass.token_cache(ttl=60, key=key)
     assert caught.value.code == "config.secret_empty"
+
+
+@pytest.mark.parametrize("unstated", [0, "0", -5, -0.5, float("nan"), "nan", None, "", datetime.timedelta(0)])
+def test_a_lifetime_of_nothing_states_nothing(unstated: object) -> None:
+    issuer = Issuer()
+
+    @daypass.token_cache(ttl=1)
+    def fetch() -> dict[str, object]:
+        return {"access_token": issuer.token(), "expires_in": unstated}
+
+    fetch(), fetch()
+    assert issuer.calls == 1, "it lives for ttl"
+    time.sleep(1.05)
+    fetch()
+    assert issuer.calls == 2
+
+
+def test_what_has_ended_already_is_neither_handed_out_nor_cached_and_says_so() -> None:
+    issuer = Issuer()
+
+    @daypass.token_cache(ttl=3600)
+    def fetch() -> dict[str, object]:
+        return {"access_token": issuer.token(), "expires_at": ago(60)}
+
+    for _ in range(3):
+        with pytest.raises(daypass.Rejected, match="ended 60 s ago by this machine's clock"):
+            fetch()
+    assert issuer.calls == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"expires_in": "soon"}, {"expires_in": True}, {"expires_in": []}, {"expires_at": "tomorrow"}, {"expires_on": object()}],
+    ids=repr,
+)
+def test_a_lifetime_that_cannot_be_read_is_an_error(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        daypass.token_cache(ttl=60)(lambda: {"access_token": "token", **wrong})()
+
+
+def test_milliseconds_are_told_from_seconds_and_a_jwt_says_when_it_ends() -> None:
+    from daypass._values import described
+
+    now = time.time()
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": now + 500}).encode()).decode().rstrip("=")
+    for value, left in [
+        ({"access_token": "t", "expires_at": (now + 500) * 1000}, 500),
+        ({"access_token": "t", "expires_at": str(int((now + 500) * 1000))}, 500),
+        ({"access_token": "t", "expires_at": now + 500}, 500),
+        ({"access_token": "t", "expires_in": 0, "expires_at": now + 500}, 500),
+        ({"access_token": "t", "expires_in": 10**400}, 315360000),
+        (f"e30.{claims}.x", 500),
+        ({"access_token": f"e30.{claims}.x"}, 500),
+        ({"access_token": f"e30.{claims}.x", "expires_in": 7}, 7),
+        ("e30.e30.x", None),
+        ("a.b.c", None),
+    ]:
+        stated = described(value)[1]
+        assert stated == left or (stated is not None and left is not None and abs(stated - left) < 5), value
+
+
+@pytest.mark.parametrize("text", ["", "token\r\n", "token\n", "to ken", "tok\x00en", "tökén"])
+def test_what_no_header_takes_is_not_cached(text: str) -> None:
+    for value in (text, {"access_token": text}):
+        with pytest.raises(ValueError, match="the function returned"):
+            daypass.token_cache(ttl=60)(lambda value=value: value)()
+
+
+def test_a_warning_that_is_an_error_comes_after_the_rejection() -> None:
+    issuer = Issuer()
+
+    @daypass.token_cache(ttl=3600)
+    def fetch() -> str:
+        return issuer.token()
+
+    fetch()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeWarning):
+            fetch.reject("token-1")
+    assert fetch() == "token-2"
+
+
+def test_arguments_are_told_apart_in_tuples_too_and_are_hashable() -> None:
+    issuer = Issuer()
+
+    @daypass.token_cache(ttl=3600)
+    def fetch(*args: object, **kwargs: object) -> str:
+        return issuer.token()
+
+    calls: list[object] = [(1,), (True,), (1.0,), ((1,),), ((True,),), frozenset([1]), frozenset([True])]
+    assert len({fetch(argument) for argument in calls} | {fetch(a=argument) for argument in calls}) == 2 * len(calls)
+    wrong: list[object] = [[1], {"a": 1}, ([],)]
+    for unhashable in wrong:
+        with pytest.raises(TypeError, match="hashable, as for functools.lru_cache: not a"):
+            fetch(unhashable)
+        with pytest.raises(TypeError, match="hashable"):
+            fetch(a=unhashable)
+
+
+def test_parts_of_functions_and_objects_that_are_called() -> None:
+    calls: list[object] = []
+
+    def fetch(client: str, number: int) -> str:
+        calls.append((client, number))
+        return f"{client}-{number}"
+
+    async def afetch(client: str) -> str:
+        return client
+
+    class Fetcher:
+        def __call__(self) -> str:
+            return "object"
+
+        def method(self) -> str:
+            return "method"
+
+    class AsyncFetcher:
+        async def __call__(self) -> str:
+            return "asyncobject"
+
+    part = daypass.token_cache(ttl=60)(functools.partial(fetch, "ci"))
+    assert (part(1), part(1), part(2), len(calls)) == ("ci-1", "ci-1", "ci-2", 2)
+    assert daypass.token_cache(ttl=60)(Fetcher())() == "object"
+    assert daypass.token_cache(ttl=60)(Fetcher().method)() == "method"
+    asynchronous: list[Any] = [functools.partial(afetch, "part"), AsyncFetcher()]
+    assert [asyncio.run(daypass.token_cache(ttl=60)(one)()) for one in asynchronous] == ["part", "asyncobject"]
+    with pytest.raises(TypeError, match="decorate the `async def` itself"):
+        hidden: Any = lambda: afetch("hidden")  # noqa: E731
+        daypass.token_cache(ttl=60)(hidden)()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ttl": float("nan")}, {"ttl": -1}, {"ttl": 0}, {"ttl": "soon"}, {"timeout": -1}, {"timeout": "soon"},
+        {"maxsize": None}, {"maxsize": 0}, {"maxsize": True}, {"maxsize": 1.5}, {"name": ""}, {"name": 7}, {"key": 123},
+    ],
+    ids=repr,
+)
+def test_wrong_options_are_told_when_they_are_given(wrong: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, TypeError), match=next(iter(wrong))):
+        daypass.token_cache(**wrong)
+
+
+def test_only_a_function_that_returns_a_token_is_decorated() -> None:
+    def generator() -> Any:
+        yield "token"
+
+    decorate: Any = daypass.token_cache
+    for wrong in (generator, "name", 7):
+        with pytest.raises(TypeError, match="token_cache decorates a function"):
+            decorate(ttl=60)(wrong)
+
+
+def test_a_function_that_forks_returns_in_both_processes() -> None:
+    read, write = os.pipe()
+
+    @daypass.token_cache(ttl=60, timeout=20)
+    def fetch() -> str:
+        return "child" if os.fork() == 0 else "parent"
+
+    token = fetch()
+    if token == "child":
+        os.write(write, token.encode())
+        os._exit(0)
+    os.close(write)
+    with open(read) as pipe:
+        told = pipe.read()
+    os.wait()
+    assert (token, fetch(), told) == ("parent", "parent", "child")

@@ -1,16 +1,20 @@
 """One cached function with one set of arguments: calls it when it is this caller's turn, in this caller's thread or loop.
 
-Turns what the function returns into the text that the library keeps, and back.
+Turns what the function returns into the text that the library keeps, and back. Nothing here keeps an exception: its
+frames hold what the function knew.
 """
 
 from __future__ import annotations
 
 import contextvars
 import functools
+import inspect
 import itertools
 from typing import TYPE_CHECKING, Any
 
 from ._daypass import Entry, Job, drain_logs
+from ._errors import Rejected
+from ._hidden import Arguments, forget_locals
 from ._values import described, sealed_text, value_of
 
 if TYPE_CHECKING:
@@ -22,6 +26,20 @@ if TYPE_CHECKING:
 ASSUMED = 300.0
 
 
+class Turn:
+    """One caller, its arguments, and what came of a call while it waited."""
+
+    __slots__ = ("given", "raised", "returned")
+
+    def __init__(self, given: Arguments) -> None:
+        self.given = given
+        self.raised: tuple[Exception, TracebackType | None] | None = None
+        self.returned: tuple[Any] | None = None
+
+    def __repr__(self) -> str:
+        return "<hidden>"
+
+
 class Slot:
     """One set of arguments: turns what the function returns into a text, and back."""
 
@@ -31,21 +49,32 @@ class Slot:
         self.numbers = itertools.count(1)
         # The last two, by text: who waited may come for the one before.
         self.values: dict[str, Any] = {}
-        self.raised: tuple[Exception, TracebackType | None] | None = None
+        # Who waits. Only single operations on it, as on all that is shared here.
+        self.turns: dict[int, Turn] = {}
 
-    def waited(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        text = self.entry.hit()
-        if text is None:
-            text = self.entry.wait(functools.partial(self._call, args, kwargs), self.cache.timeout)
-        return self._result(text)
+    def waited(self, given: Arguments) -> Any:
+        turn = Turn(given)
+        while True:
+            self.turns[id(turn)] = turn
+            try:
+                text = self.entry.wait(functools.partial(self._call, turn), self.cache.timeout)
+            finally:
+                self.turns.pop(id(turn), None)
+            if text is not None or _is_settled(turn):
+                return self._result(turn, text)
 
-    async def awaited(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        text = self.entry.hit()
-        if text is None:
-            text = await self._waiting(args, kwargs)
-        return self._result(text)
+    async def awaited(self, given: Arguments) -> Any:
+        turn = Turn(given)
+        while True:
+            self.turns[id(turn)] = turn
+            try:
+                text = await self._waiting(turn)
+            finally:
+                self.turns.pop(id(turn), None)
+            if text is not None or _is_settled(turn):
+                return self._result(turn, text)
 
-    async def _waiting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+    async def _waiting(self, turn: Turn) -> str | None:
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -56,7 +85,7 @@ class Slot:
         def told(job: Job | None, text: str | None, error: BaseException | None) -> None:
             if job is not None:
                 # Its own task: the others go on waiting for it when this caller goes away.
-                task = loop.create_task(self._acall(args, kwargs, job))
+                task = loop.create_task(self._acall(turn, job))
                 calls.add(task)
                 task.add_done_callback(calls.discard)
             elif future.done():  # cancelled
@@ -76,36 +105,54 @@ class Slot:
             self.entry.leave(number)
             drain_logs()
 
-    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any], job: Job) -> None:
+    def _call(self, turn: Turn, job: Job) -> None:
         self.cache.calls += 1
         try:
-            self._keep(job, self.cache.function(*args, **kwargs))
+            self._keep(job, turn, turn.given.passed_to(self.cache.function))
         except Exception as error:
-            self.raised = (error, error.__traceback__)
+            self._tell(turn, error)
             job.raised()
         except BaseException:
             # Not left to the end of the job's life: a traceback may keep it.
             job.broken_off()
             raise
 
-    async def _acall(self, args: tuple[Any, ...], kwargs: dict[str, Any], job: Job) -> None:
+    async def _acall(self, turn: Turn, job: Job) -> None:
         self.cache.calls += 1
         try:
-            self._keep(job, await self.cache.function(*args, **kwargs))
+            self._keep(job, turn, await turn.given.passed_to(self.cache.function))
         except Exception as error:
-            self.raised = (error, error.__traceback__)
+            self._tell(turn, error)
             job.raised()
         except BaseException:
             # Not left to the end of the job's life: a traceback may keep it.
             job.broken_off()
             raise
 
-    def _keep(self, job: Job, value: Any) -> None:
+    def _tell(self, turn: Turn, error: Exception) -> None:
+        """Gives the exception to all who wait now; who comes later calls the function itself."""
+        forget_locals(error)
+        raised = (error, error.__traceback__)
+        turn.raised = raised
+        for other in list(self.turns.values()):
+            other.raised = raised
+
+    def _keep(self, job: Job, turn: Turn, value: Any) -> None:
+        if inspect.isawaitable(value):
+            if inspect.iscoroutine(value):
+                value.close()
+            raise TypeError(f"{self.cache.name} returned something to await: decorate the `async def` itself")
         stated = described(value)[1]
+        if stated is not None and stated <= 0:
+            raise Rejected(
+                f"{self.cache.name} returned a token that ended {-stated:.0f} s ago by this machine's clock",
+                "issuer.invalid_response",
+                "is the clock right, and is expires_at in UTC?",
+            )
         limits = [limit for limit in (stated, self.cache.ttl) if limit is not None]
         text = str(next(self.numbers)) if self.cache.key is None else sealed_text(value)
         self._remember(text, value)
-        self.raised = None
+        turn.returned = (value,)
         job.returned(text, min(limits) if limits else ASSUMED)
 
     def _remember(self, text: str, value: Any) -> None:
@@ -122,16 +169,30 @@ class Slot:
             self._remember(text, value)
             return value
 
-    def text_of(self, token: str) -> str | None:
-        for text, value in list(self.values.items()):
-            if described(value)[0] == token:
-                return text
-        return None
+    def texts_of(self, token: str) -> list[str]:
+        """The texts at hand that stand for a token."""
+        return [text for text, value in list(self.values.items()) if described(value)[0] == token]
 
-    def _result(self, text: str | None) -> Any:
+    def stored_text_of(self, token: str) -> str | None:
+        """The text in the store, if it stands for a token."""
+        text = self.entry.stored()
+        return text if text is not None and described(value_of(text))[0] == token else None
+
+    def _result(self, turn: Turn, text: str | None) -> Any:
         if text is not None:
             return self.value(text)
-        if self.raised is None:
-            raise RuntimeError(f"{self.cache.name} ended without a result")
-        error, traceback = self.raised
-        raise error.with_traceback(traceback)
+        if turn.returned is not None:  # in a child that the function forked
+            return turn.returned[0]
+        assert turn.raised is not None
+        (error, traceback), turn.raised = turn.raised, None
+        try:
+            raise error.with_traceback(traceback)
+        finally:
+            # Or they would keep each other, and all that their frames hold.
+            del error, traceback
+
+
+def _is_settled(turn: Turn) -> bool:
+    """Whether a call ended while this caller waited: else it joined one that had ended by then, and tries again."""
+    return turn.returned is not None or turn.raised is not None
+

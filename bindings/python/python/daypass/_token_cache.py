@@ -15,13 +15,19 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, cast, overload
 
-from ._daypass import Entry, Key
-from ._errors import ConfigError
+from ._calls import is_async
+from ._daypass import Entry, Key, seconds
+from ._errors import ConfigError, StoreError
+from ._hidden import Arguments, Hidden, forget_locals
+from ._refusals import Refusals
 from ._slot import ASSUMED, Slot
-from ._values import described, seconds, typed
+from ._values import described, distinct, typed
 
 if TYPE_CHECKING:
     from ._source import Span
+
+# What seals for other processes is not found by trying.
+SHORTEST_KEY = 12
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,7 +66,7 @@ class CachedFunction(Protocol[P, R_co]):
         """Returns counts as `functools.lru_cache` does."""
 
     def cache_clear(self) -> None:
-        """Forgets all tokens of this function, also in the store."""
+        """Forgets all tokens of this function, also in the store, and those that other processes put there."""
 
     def as_source(self, *args: P.args, **kwargs: P.kwargs) -> FunctionSource:
         """Returns a source for `call_with_token` and the adapters."""
@@ -96,39 +102,79 @@ def token_cache(
     With `key=`, a secret, processes share the token: sealed in the cache folder, as JSON, under the function's module and
     name (or `name`) and its arguments. What else the token depends on must be an argument.
     """
-    if key is not None and not key:
+    longest = None if ttl is None else seconds("ttl", ttl)
+    if longest == 0:
+        raise ValueError("ttl=0 would cache nothing")
+    patience = None if timeout is None else seconds("timeout", timeout)
+    if isinstance(maxsize, bool) or not isinstance(maxsize, int) or maxsize < 1:
+        raise ValueError(f"maxsize is how many sets of arguments are kept, at least 1: not {maxsize!r}")
+    if name is not None and (not isinstance(name, str) or not name):
+        raise ValueError("name is a text that tells this function from others")
+    sealed = None if key is None else _key(Hidden(key))
+    del key
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        if not callable(function):
+            raise TypeError(f"token_cache decorates a function, not a {type(function).__name__}")
+        if any(is_one(function) for is_one in (inspect.isgeneratorfunction, inspect.isasyncgenfunction)):
+            raise TypeError("token_cache decorates a function that returns a token; a generator returns none")
+        named = name or _name_of(function, sealed is not None)
+        return _decorated(Function(function, longest, sealed, named, patience, maxsize))
+
+    return decorate if function is None else decorate(function)
+
+
+def _key(hidden: Hidden) -> Key:
+    if not isinstance(hidden.value, (str, bytes)):
+        raise TypeError(f"the key of token_cache is a str or bytes, not a {type(hidden.value).__name__}")
+    if not hidden.value:
         raise ConfigError(
             "the key of token_cache is empty: anybody could open what it seals",
             "config.secret_empty",
             "is the variable set that it comes from? Pull requests from forks get no secrets",
         )
-    sealed = None if key is None else Key(key)
-    del key
-    longest = None if ttl is None else seconds(ttl)
-
-    def decorate(function: Callable[..., Any]) -> Any:
-        return _decorated(Function(function, longest, sealed, name, timeout, maxsize))
-
-    return decorate if function is None else decorate(function)
+    if len(hidden.value) < SHORTEST_KEY:
+        raise ConfigError(
+            f"the key of token_cache is too short: who reads the cache folder could try keys until one fits",
+            "config.weak_secret",
+            f"give it a secret that a program made, of {SHORTEST_KEY} characters at least; the client secret, for one",
+        )
+    return Key(hidden.value)
 
 
 def _decorated(cache: Function) -> Any:
     function = cache.function
     wrapper: Any
-    if inspect.iscoroutinefunction(function):
+    if cache.is_async:
 
         @functools.wraps(function)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return await cache.slot(args, kwargs).awaited(args, kwargs)
+            given = Arguments(args, kwargs)
+            del args, kwargs
+            try:
+                slot = cache.slot(given)
+                text = slot.entry.hit()
+                return await slot.awaited(given) if text is None else slot.value(text)
+            except BaseException as error:
+                forget_locals(error)
+                raise
 
     else:
 
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return cache.slot(args, kwargs).waited(args, kwargs)
+            given = Arguments(args, kwargs)
+            del args, kwargs
+            try:
+                slot = cache.slot(given)
+                text = slot.entry.hit()
+                return slot.waited(given) if text is None else slot.value(text)
+            except BaseException as error:
+                forget_locals(error)
+                raise
 
     def as_source(*args: Any, **kwargs: Any) -> FunctionSource:
-        return FunctionSource(wrapper, args, kwargs)
+        return FunctionSource(wrapper, cache, Arguments(args, kwargs))
 
     wrapper.reject = cache.reject
     wrapper.areject = cache.areject
@@ -141,30 +187,39 @@ def _decorated(cache: Function) -> Any:
 class FunctionSource:
     """A cached function with its arguments, as a source."""
 
-    def __init__(self, function: CachedFunction[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(self, function: CachedFunction[..., Any], cache: Function, given: Arguments) -> None:
         self._function = function
-        self._args = args
-        self._kwargs = kwargs
+        self._cache = cache
+        self._given = given
+        self._refusals = cache.refusals
+        self.is_async = cache.is_async
 
     def token(self) -> str:
-        value = self._function(*self._args, **self._kwargs)
-        if inspect.isawaitable(value):
-            cast("Any", value).close()
+        if self.is_async:
             raise TypeError("an async function has no sync token: use atoken(), or an async client")
-        return described(value)[0]
+        return described(self._given.passed_to(self._function))[0]
 
     async def atoken(self) -> str:
-        value = self._function(*self._args, **self._kwargs)
-        return described(await value if inspect.isawaitable(value) else value)[0]
+        value = self._given.passed_to(self._function)
+        return described(await value if self.is_async else value)[0]
 
     def reject(self, token: str, *, worked: bool = False) -> None:
-        self._function.reject(token, worked=worked)
+        hidden = Hidden(token)
+        del token
+        self._cache.slot(self._given, counted=False)
+        self._function.reject(hidden.value, worked=worked)
 
     async def areject(self, token: str, *, worked: bool = False) -> None:
-        await self._function.areject(token, worked=worked)
+        hidden = Hidden(token)
+        del token
+        self._cache.slot(self._given, counted=False)
+        await self._function.areject(hidden.value, worked=worked)
 
     def __repr__(self) -> str:
-        return f"<source of {self._function.__wrapped__.__qualname__}()>"
+        return f"<source of {self._cache.name}()>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("the source of a function can't be pickled or copied: make one in each process")
 
 
 class Function:
@@ -175,55 +230,96 @@ class Function:
         function: Callable[..., Any],
         ttl: float | None,
         key: Key | None,
-        name: str | None,
-        timeout: Span | None,
+        name: str,
+        timeout: float | None,
         maxsize: int,
     ) -> None:
         self.function = function
+        self.is_async = is_async(function)
         self.ttl = ttl
         self.key = key
-        self.name = name or _name_of(function)
+        self.name = name
         self.timeout = timeout
         self.maxsize = maxsize
         self.calls = 0
         self.lookups = 0
         self.warned = False
+        self.refusals = Refusals()
         # Only single operations on it, which the interpreter makes whole: a lock could be held when somebody forks.
         self.slots: dict[Any, Slot] = {}
 
-    def slot(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Slot:
-        self.lookups += 1
-        named = tuple(sorted(kwargs.items())) if kwargs else ()
-        key = (args, named, tuple(map(type, args)), tuple(type(value) for _, value in named))
+    def slot(self, given: Arguments, counted: bool = True) -> Slot:
+        if counted:
+            self.lookups += 1
+        key: Any
+        if self.key is not None:
+            key = json.dumps([typed(given.args), typed(given.kwargs)])
+        elif given.kwargs:
+            key = distinct(given.args), distinct(tuple(sorted(given.kwargs.items())))
+        else:
+            key = distinct(given.args) if given.args else None
         slot = self.slots.get(key)
         if slot is None:
-            arguments = "" if self.key is None else json.dumps([typed(args), typed(dict(named))])
-            slot = self.slots.setdefault(key, Slot(self, Entry(self.name, arguments, self.key)))
+            slot = self.slots.setdefault(key, Slot(self, self._entry(key or "")))
             for oldest in list(self.slots)[: max(0, len(self.slots) - self.maxsize)]:
                 self.slots.pop(oldest, None)
         return slot
 
-    def _holding(self, token: object) -> list[tuple[Slot, str]]:
-        """The slots with this token at hand, each with its text."""
-        text = token if isinstance(token, str) else described(token)[0]
-        found = [(slot, slot.text_of(text)) for slot in list(self.slots.values())]
-        return [(slot, held) for slot, held in found if held is not None]
+    def _entry(self, arguments: object) -> Entry:
+        return Entry(self.name, "" if self.key is None else str(arguments), self.key)
 
     def reject(self, token: object, *, worked: bool = False) -> None:
-        for slot, text in self._holding(token):
-            self._warn_of_bare(slot, text)
-            slot.entry.reject(text, worked=worked)
+        hidden = Hidden(token)
+        del token
+        if self._reject(hidden, worked):
+            self._warn_of_bare()
 
     async def areject(self, token: object, *, worked: bool = False) -> None:
         import asyncio
 
-        for slot, text in self._holding(token):
-            self._warn_of_bare(slot, text)
-            reject = functools.partial(slot.entry.reject, text, worked=worked)
-            await asyncio.get_running_loop().run_in_executor(None, reject)
+        hidden = Hidden(token)
+        del token
+        if await asyncio.get_running_loop().run_in_executor(None, self._reject, hidden, worked):
+            self._warn_of_bare()
 
-    def _warn_of_bare(self, slot: Slot, text: str) -> None:
-        if self.warned or not isinstance(slot.value(text), str):
+    def _reject(self, hidden: Hidden, worked: bool) -> bool:
+        """Returns whether it was a bare string. A store that fails is passed by: another API call will tell again."""
+        try:
+            wanted = Hidden(hidden.value if isinstance(hidden.value, str) else described(hidden.value)[0])
+            found = [(slot, text) for slot in list(self.slots.values()) for text in slot.texts_of(wanted.value)]
+            if self.key is not None and not found:
+                found = self._stored(wanted)
+            for slot, text in found:
+                slot.entry.reject(text, worked=worked)
+            return any(isinstance(slot.value(text), str) for slot, text in found)
+        except BaseException as error:
+            forget_locals(error)
+            raise
+
+    def _stored(self, wanted: Hidden) -> list[tuple[Slot, str]]:
+        """Where the store has the token: this process may never have called the function."""
+        found = []
+        try:
+            for slot in self._all_slots():
+                text = slot.stored_text_of(wanted.value)
+                if text is not None:
+                    found.append((slot, text))
+        except StoreError as error:
+            import logging
+
+            logging.getLogger("daypass").warning("a refused token of %s is not looked for: %s", self.name, error)
+        return found
+
+    def _all_slots(self) -> list[Slot]:
+        """A slot for each set of arguments that anybody with the key has used, as far as that is known."""
+        slots = dict(self.slots)
+        if self.key is not None:
+            for arguments in self._entry("").known():
+                slots.setdefault(arguments, Slot(self, self._entry(arguments)))
+        return list(slots.values())
+
+    def _warn_of_bare(self) -> None:
+        if self.warned:
             return
         self.warned = True
         lives = ASSUMED if self.ttl is None else self.ttl
@@ -239,17 +335,41 @@ class Function:
         return CacheInfo(max(0, self.lookups - self.calls), self.calls, self.maxsize, len(self.slots))
 
     def clear(self) -> None:
-        for key in list(self.slots):
-            slot = self.slots.pop(key, None)
-            if slot is not None:
-                slot.entry.forget()
+        slots = self._all_slots()
+        self.slots.clear()
         self.calls = self.lookups = 0
+        for slot in slots:
+            slot.entry.forget()
+        if self.key is not None:
+            self._entry("").unlist()
 
 
-def _name_of(function: Callable[..., Any]) -> str:
-    module = function.__module__
-    if module == "__main__":
+def _name_of(function: Callable[..., Any], shared: bool) -> str:
+    """What tells a function from others: in all processes, where they share its tokens."""
+    parts = function
+    while isinstance(parts, functools.partial):
+        parts = parts.func
+    called = inspect.unwrap(parts)
+    name = getattr(parts, "__qualname__", None) or type(parts).__qualname__
+    module = getattr(parts, "__module__", None) or "?"
+    code = getattr(called, "__code__", None)
+    if module == "__main__" and code is not None:
         # Two scripts are two functions; one script, run twice, is one.
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        module = os.path.realpath(code.co_filename) if code is not None else module
-    return f"{module}.{function.__qualname__}"
+        module = os.path.realpath(code.co_filename)
+    if shared:
+        why = None
+        if isinstance(function, functools.partial):
+            why = "some of its arguments are given already"
+        elif code is None:
+            why = "it is an object that is called"
+        elif "<lambda>" in name or "<locals>" in name or set(code.co_freevars) - {"__class__"}:
+            why = "others that are made in the same place have the same name, and may mean other tokens"
+        elif code.co_filename.startswith("<"):
+            why = "it stands in no file"
+        if why is not None:
+            raise ConfigError(
+                f"with key=, tokens of {name} would be found by its name, but {why}",
+                "usage",
+                'say name="...", and make an argument of what else the token depends on; or move it to the top of a module',
+            )
+    return f"{module}.{name}"
