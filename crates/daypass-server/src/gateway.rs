@@ -52,6 +52,10 @@ use exchange::Exchange;
 use guard::Authorities;
 use serve::{Door, Stop, serve};
 
+/// How long a request waits for a token, unless it is said: less than most programs wait for an
+/// answer, so that they are told why there is none.
+pub const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How a gateway is made.
 pub struct GatewaySettings {
     /// Where tokens come from: one source, or a pool that is used in turn.
@@ -65,6 +69,8 @@ pub struct GatewaySettings {
     /// Further ports (0 for free ones) that want no credential, only a process of the same user:
     /// for tools that cannot send one. Not possible where the peer's user is not known.
     pub open_ports: Vec<u16>,
+    /// How long a request waits for a token before it is told that there is none.
+    pub token_timeout: Duration,
     /// What is kept of requests to send them again.
     pub replay: ReplayLimits,
     /// Waits as the API says before a throttled request is sent again, so long in all.
@@ -91,6 +97,7 @@ impl GatewaySettings {
             local: vec![local],
             port: 0,
             open_ports: Vec::new(),
+            token_timeout: TOKEN_TIMEOUT,
             replay: ReplayLimits::default(),
             retry_throttled: None,
             pace: false,
@@ -141,7 +148,7 @@ impl Gateway {
         let open = open.collect::<Result<Vec<_>, _>>()?;
         let port = main.number;
         let open_ports = open.iter().map(|port| port.number).collect();
-        let tokens = tokens::Tokens::new(settings.sources);
+        let tokens = tokens::Tokens::new(settings.sources, settings.token_timeout);
         let clock = settings.clock;
         let paced = settings.pace.then(|| paced::Paced::new(tokens.len(), Arc::clone(&clock)));
         let exchange = Arc::new(Exchange {

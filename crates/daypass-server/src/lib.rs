@@ -11,7 +11,8 @@ mod status;
 
 pub use agent::{Agent, AgentSettings, AgentSocket, Bound, Part, Reopen, Why, notify};
 pub use gateway::{
-    Counts, CountsNow, Gateway, GatewaySettings, LocalCredentials, ReplayLimits, Upstream,
+    Counts, CountsNow, Gateway, GatewaySettings, LocalCredentials, ReplayLimits, TOKEN_TIMEOUT,
+    Upstream,
 };
 pub use status::{
     ErrorStatus, EventStatus, ProfileStatus, RefusalStatus, Row, Served, TokenStatus, store_line,

@@ -101,6 +101,7 @@ impl Running {
             GatewaySettings::new(sources, upstream, local.clone(), Arc::new(SystemClock));
         settings.port = port;
         settings.open_ports = manners.open_port_for.iter().map(|_| 0).collect();
+        settings.token_timeout = manners.token_timeout.unwrap_or(settings.token_timeout);
         settings.retry_throttled = manners.retry_throttled;
         settings.pace = manners.pace;
         settings.counts = counts;

@@ -19,6 +19,7 @@ struct Counters {
     strangers: Counter,
     refused: Counter,
     replayed: Counter,
+    held: Counter,
     passed_on: Counter,
     without_token: Counter,
     upstream_failed: Counter,
@@ -43,6 +44,8 @@ pub struct CountsNow {
     pub refused: u64,
     /// Requests that were sent again with another token.
     pub replayed: u64,
+    /// Requests that waited while fetching was damped.
+    pub held: u64,
     /// 401 answers that were passed on.
     pub passed_on: u64,
     /// Requests for which there was no token.
@@ -64,6 +67,7 @@ pub(super) enum Event {
     Stranger,
     Refused,
     Replayed,
+    Held,
     PassedOn,
     WithoutToken,
     UpstreamFailed,
@@ -81,6 +85,7 @@ impl Counts {
             Event::Stranger => &counters.strangers,
             Event::Refused => &counters.refused,
             Event::Replayed => &counters.replayed,
+            Event::Held => &counters.held,
             Event::PassedOn => &counters.passed_on,
             Event::WithoutToken => &counters.without_token,
             Event::UpstreamFailed => &counters.upstream_failed,
@@ -104,6 +109,7 @@ impl Counts {
             strangers,
             refused,
             replayed,
+            held,
             passed_on,
             without_token,
             upstream_failed,
@@ -118,6 +124,7 @@ impl Counts {
             strangers: strangers.get(),
             refused: refused.get(),
             replayed: replayed.get(),
+            held: held.get(),
             passed_on: passed_on.get(),
             without_token: without_token.get(),
             upstream_failed: upstream_failed.get(),
@@ -157,6 +164,7 @@ impl Part for Counts {
             ("strangers", "Connections of another user, which were closed", &all.strangers),
             ("refused", "401 answers of the API", &all.refused),
             ("replayed", "Requests that were sent again with another token", &all.replayed),
+            ("held", "Requests that waited while fetching was damped", &all.held),
             ("passed_on", "401 answers that were passed on", &all.passed_on),
             ("without_token", "Requests for which there was no token", &all.without_token),
             ("upstream_failed", "Requests that the API gave no answer to", &all.upstream_failed),

@@ -7,7 +7,6 @@
 use std::hash::BuildHasher;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
-use std::time::Duration;
 
 use daypass::{AccessToken, Error};
 use http::{Response, StatusCode};
@@ -19,11 +18,8 @@ use super::challenge::{self, Challenge};
 use super::counts::Event;
 use super::exchange::{Exchange, Instead};
 use super::outgoing::Outgoing;
-use super::suspicion::Suspicions;
+use super::suspicion::{LONGEST_HOLD, LOOK, Suspicions, hold};
 use super::tokens::Slot;
-
-/// How long a request waits for another token while fetching is damped.
-const DAMPED: Duration = Duration::from_secs(4);
 
 impl Exchange {
     /// The API answered 401. It did not act on the request then, whatever the method.
@@ -41,8 +37,12 @@ impl Exchange {
         if self.blames_path(outgoing, &token) {
             return Ok(self.passed_on(Fault::PathRefused, answer));
         }
-        let other = match self.another(slot, outgoing, &token).await {
+        let since = self.suspicions().moment();
+        let other = match self.another(slot, outgoing, &token, since).await {
             Ok(other) if other.secret() != token.secret() => other,
+            Ok(_) if self.suspicions().accepted_since(token.fingerprint(), since) => {
+                return Ok(self.passed_on(Fault::PathRefused, answer));
+            }
             // Fetching is damped: one after the other was refused.
             Ok(_) => return Ok(self.passed_on(Fault::RefusedAgain, answer)),
             Err(error) => {
@@ -77,24 +77,46 @@ impl Exchange {
         Ok(self.passed_on(Fault::RefusedAgain, answer))
     }
 
-    /// Another token, if there can be one. While fetching is damped, a request waits a little if
-    /// its token was accepted before and its path is not suspected.
+    /// Another token, if there can be one; else the same. While fetching is damped, a request waits
+    /// for the end of that, if it is near, if its token was accepted before and its path is not
+    /// suspected.
     async fn another(
         &self,
         slot: &Slot,
         outgoing: &Outgoing,
         token: &AccessToken,
+        since: u64,
     ) -> Result<AccessToken, Error> {
         let path = self.path(outgoing);
         let worked = slot.has_accepted(token) && !self.suspicions().suspects(path);
-        let until = Instant::now() + DAMPED;
+        let until = Instant::now() + LONGEST_HOLD;
+        let mut held = false;
         loop {
-            let revoked = worked && self.suspicions().trusts(self.clock.ticks());
-            let other = slot.instead_of(token, revoked).await?;
-            if other.secret() != token.secret() || !worked || Instant::now() >= until {
+            if let Some(other) = slot.at_hand().filter(|other| other.secret() != token.secret()) {
                 return Ok(other);
             }
-            sleep(DAMPED / 16).await;
+            let (doubt, accepted) = {
+                let suspicions = self.suspicions();
+                let accepted = suspicions.accepted_since(token.fingerprint(), since);
+                (suspicions.doubts_for(self.clock.ticks()), accepted)
+            };
+            let waits = worked && !accepted && Instant::now() < until;
+            let pause = match hold(doubt).filter(|_| waits) {
+                // Nobody is told of the refusal yet: it would be held against the credential.
+                Some(pause) => pause,
+                None => {
+                    let other = slot.instead_of(token, worked && doubt.is_zero()).await?;
+                    if other.secret() != token.secret() || !waits || !doubt.is_zero() {
+                        return Ok(other);
+                    }
+                    // Somebody else was told before, and the source has a pause of its own.
+                    LOOK
+                }
+            };
+            if !std::mem::replace(&mut held, true) {
+                self.counts.count(Event::Held);
+            }
+            sleep(pause).await;
         }
     }
 

@@ -18,6 +18,10 @@ const PATHS: usize = 64;
 /// Tokens that were accepted lately.
 const TOKENS: usize = 32;
 
+/// The longest pause that a request waits for, and how long between two looks.
+pub(super) const LONGEST_HOLD: Duration = Duration::from_secs(4);
+pub(super) const LOOK: Duration = Duration::from_millis(250);
+
 /// The longest doubt after a replacement of no use.
 const LONGEST_DOUBT: Duration = Duration::from_secs(60);
 
@@ -48,9 +52,20 @@ impl Suspicions {
         self.doubts_until = Some(now.saturating_add(pause));
     }
 
-    /// Whether a token that was accepted and now is refused is taken for one that was revoked.
-    pub(super) fn trusts(&self, now: Ticks) -> bool {
-        self.doubts_until.is_none_or(|until| until <= now)
+    /// How much longer a token that was accepted and now is refused is not taken for one that was
+    /// revoked.
+    pub(super) fn doubts_for(&self, now: Ticks) -> Duration {
+        self.doubts_until.map_or(Duration::ZERO, |until| now.until(until))
+    }
+
+    /// The present moment, for [`Suspicions::accepted_since`].
+    pub(super) fn moment(&self) -> u64 {
+        self.moment
+    }
+
+    /// Whether a token was accepted after a moment.
+    pub(super) fn accepted_since(&self, token: Fingerprint, moment: u64) -> bool {
+        self.accepted.iter().any(|(other, at)| *other == token && *at > moment)
     }
 
     /// Whether acceptances matter.
@@ -100,6 +115,14 @@ impl Suspicions {
     }
 }
 
+/// How long a request that was refused waits, while there is doubt, before it looks for another token
+/// again; `None` if it is told at once. A pause that ends soon is waited for: what was revoked is
+/// replaced then, and nobody sees a 401. A longer one is not: each of many paths that refuse every
+/// token would be held up.
+pub(super) fn hold(doubt: Duration) -> Option<Duration> {
+    (!doubt.is_zero() && doubt <= LONGEST_HOLD).then(|| doubt.min(LOOK))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,18 +163,18 @@ mod tests {
         let mut all = Suspicions::default();
         let mut now = Ticks::from_nanos(7);
         let second = Duration::from_secs(1);
-        assert!(all.trusts(now));
+        assert!(all.doubts_for(now).is_zero());
         for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
             all.replaced(false, now);
-            assert!(!all.trusts(now.saturating_add(second * pause - second / 2)));
+            assert_eq!(all.doubts_for(now.saturating_add(second / 2)), second * pause - second / 2);
             now = now.saturating_add(second * pause);
-            assert!(all.trusts(now), "{pause}");
+            assert!(all.doubts_for(now).is_zero(), "{pause}");
         }
         all.replaced(false, now);
         all.replaced(true, now);
-        assert!(all.trusts(now));
+        assert!(all.doubts_for(now).is_zero());
         all.replaced(false, now);
-        assert!(all.trusts(now.saturating_add(second)));
+        assert!(all.doubts_for(now.saturating_add(second)).is_zero());
     }
 
     #[test]
@@ -162,5 +185,33 @@ mod tests {
             all.accept(5000, Fingerprint::of(&path.to_string()));
         }
         assert_eq!((all.paths.len(), all.accepted.len()), (PATHS, TOKENS));
+    }
+
+    #[test]
+    fn only_a_pause_that_ends_soon_is_waited_for() {
+        let millis = Duration::from_millis;
+        for (doubt, expected) in [
+            (0, None),
+            (1, Some(1)),
+            (250, Some(250)),
+            (1000, Some(250)),
+            (4000, Some(250)),
+            (4001, None),
+            (60_000, None),
+        ] {
+            assert_eq!(hold(millis(doubt)), expected.map(millis), "{doubt}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_accepted_elsewhere_meanwhile_is_not_the_problem() {
+        let (a, b) = (Fingerprint::of("a"), Fingerprint::of("b"));
+        let mut all = Suspicions::default();
+        all.suspect(BAD);
+        all.accept(GOOD, a);
+        let moment = all.moment();
+        assert!(!all.accepted_since(a, moment), "that was before");
+        all.accept(GOOD, b);
+        assert!(!all.accepted_since(a, moment) && all.accepted_since(b, moment));
     }
 }

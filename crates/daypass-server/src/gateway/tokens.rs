@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use daypass::{AccessToken, Error, Fresh, MinTtl, TokenSource, Want};
 
@@ -16,14 +17,19 @@ pub(super) struct Tokens {
 /// One source, and whether somebody asks it for the successor of a token that is due.
 pub(super) struct Slot {
     source: Arc<dyn TokenSource>,
+    /// What a request waits for.
+    want: Want,
     asking: Arc<AtomicBool>,
     /// Where the token lies that the API accepted last.
     accepted: AtomicUsize,
 }
 
 impl Tokens {
-    pub(super) fn new(sources: Vec<Arc<dyn TokenSource>>) -> Self {
-        let slot = |source| Slot { source, asking: Arc::default(), accepted: AtomicUsize::new(0) };
+    /// `timeout` is how long a request waits for a token.
+    pub(super) fn new(sources: Vec<Arc<dyn TokenSource>>, timeout: Duration) -> Self {
+        let want = Want { timeout, ..Want::default() };
+        let (asking, accepted) = (Arc::default, AtomicUsize::default);
+        let slot = |source| Slot { source, want, asking: asking(), accepted: accepted() };
         Self { slots: sources.into_iter().map(slot).collect(), next: AtomicUsize::new(0) }
     }
 
@@ -59,7 +65,7 @@ impl Slot {
 
     /// A token, from wherever it can be had.
     pub(super) async fn token(&self) -> Result<AccessToken, Error> {
-        let granted = self.source.token(Want::default()).await?;
+        let granted = self.source.token(self.want).await?;
         Ok(granted.token.access_token().clone())
     }
 

@@ -64,6 +64,21 @@ async fn an_issuer_that_is_down_past_the_end_of_the_token_is_a_503_until_it_is_b
 }
 
 #[tokio::test]
+async fn a_request_waits_for_a_token_as_long_as_was_said() {
+    let issuer = Issuer::start(Flavour::Standard, Duration::from_secs(3600));
+    issuer.sandbox.stand(Endpoint::Token, Fault::Stall);
+    let source = Arc::new(issuer.open().source);
+    let running = Running::with(&issuer.server.url(), source, |settings| {
+        settings.token_timeout = Duration::from_millis(300);
+    });
+    // Longer, and there would be no answer while this is waited for.
+    let answer = tokio::time::timeout(Duration::from_secs(8), running.get("/api/echo")).await;
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.code().as_deref()), (503, Some("issuer.unavailable")));
+    assert_eq!(issuer.sandbox.api_calls(), 0);
+}
+
+#[tokio::test]
 async fn an_api_that_resets_before_its_answer_is_a_502() {
     let api = Api::start(|_| Act::AnswerAndReset(Vec::new())).await;
     let running = Running::before(&api.url(), tokens());

@@ -275,4 +275,13 @@ async fn many_paths_that_refuse_every_token_are_damped_together() {
     }
     let fetched = issuer.sandbox.token_requests();
     assert!(fetched <= 6, "{fetched} tokens");
+    // One after the other, with nothing between: the first wait for pauses that end soon, and all
+    // that come after are told at once.
+    let before = running.gateway.counts();
+    for path in 30..60 {
+        let answer = running.get(&format!("/bad/{path}")).await;
+        assert_eq!((answer.status, answer.code().as_deref()), (401, Some("gateway.refused_again")));
+    }
+    let held = running.gateway.counts().held - before.held;
+    assert!(held <= 3, "{held} of 30 requests were held");
 }

@@ -21,6 +21,10 @@ pub(crate) struct Manners {
     #[arg(long, value_name = "DURATION", value_parser = duration, num_args = 0..=1,
         default_missing_value = "60s", require_equals = true)]
     pub(crate) retry_throttled: Option<Duration>,
+    /// How long a request waits for a token before it is told that there is none; 10s unless
+    /// stated
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) token_timeout: Option<Duration>,
     /// Hold requests back before the API's limit is hit
     #[arg(long)]
     pub(crate) pace: bool,
@@ -56,6 +60,9 @@ impl Manners {
         if let Some(patience) = self.retry_throttled {
             command.arg(format!("--retry-throttled={}", patience.as_secs()));
         }
+        if let Some(timeout) = self.token_timeout {
+            command.arg(format!("--token-timeout={}", timeout.as_secs()));
+        }
         if self.pace {
             command.arg("--pace");
         }
@@ -69,8 +76,9 @@ impl Manners {
 
     /// Whether nothing was said.
     pub(crate) fn are_plain(&self) -> bool {
-        let Self { open_port_for, retry_throttled, pace, pool } = self;
-        open_port_for.is_empty() && retry_throttled.is_none() && !pace && pool.is_none()
+        let Self { open_port_for, retry_throttled, token_timeout, pace, pool } = self;
+        let timed = retry_throttled.is_some() || token_timeout.is_some();
+        open_port_for.is_empty() && !timed && !pace && pool.is_none()
     }
 }
 
