@@ -22,6 +22,9 @@ var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__ge
   mod
 ));
 
+// src/main.ts
+var import_promises6 = require("node:fs/promises");
+
 // src/binary.ts
 var import_node_crypto = require("node:crypto");
 var import_promises = require("node:fs/promises");
@@ -362,6 +365,7 @@ function fromFork(event) {
 }
 function distrust(event) {
   if (STRANGERS.has(event.name)) return `a workflow that runs on ${event.name} may have a stranger's files there`;
+  if (event.name === "") return "the runner does not say what this workflow runs on";
   if (fromFork(event)) return "the pull request comes from a fork";
   return void 0;
 }
@@ -369,7 +373,7 @@ function emptySecretHint(event) {
   if (event.actor === "dependabot[bot]") {
     return "Dependabot gets no Actions secrets: add it under Settings, Secrets, Dependabot, or skip this step for dependabot[bot]";
   }
-  if (fromFork(event)) {
+  if (fromFork(event) && event.name !== "pull_request_target") {
     return "pull requests from forks get no secrets. Skip this step for them: if: github.event.pull_request.head.repo.full_name == github.repository";
   }
   return "is the secret's name spelled right? Does this environment or repository have it? A reusable workflow needs `secrets: inherit`";
@@ -377,6 +381,9 @@ function emptySecretHint(event) {
 function field(value2, name2) {
   return typeof value2 === "object" && value2 !== null ? value2[name2] : void 0;
 }
+
+// src/inputs.ts
+var import_node_path2 = require("node:path");
 
 // src/profile.ts
 var KEYS = {
@@ -401,6 +408,10 @@ var KEYS = {
   api_ca_file: "text",
   proxy: "text",
   pool: "number"
+};
+var CLIENT_IDS = {
+  genesys: ["GENESYSCLOUD_OAUTHCLIENT_ID", "GC_CLIENT_ID", "GENESYS_CLOUD_CLIENT_ID"],
+  generic: ["OAUTH2_CLIENT_ID"]
 };
 var OWN = { id: "DAYPASS_CLIENT_ID", secret: "DAYPASS_CLIENT_SECRET" };
 function variablesOf(provider) {
@@ -454,6 +465,8 @@ function input(key) {
 }
 
 // src/inputs.ts
+var STEERING = /^(PATH|HOME|SHELL|IFS|ENV|CI|USER|TMPDIR|CDPATH|BASH_.*|PS4|PROMPT_COMMAND|LD_.*|DYLD_.*|NODE_.*|NPM_.*|PYTHON.*|PIP_.*|PERL.*|RUBY.*|JAVA_.*|GIT_.*|SSL_.*|CURL_.*|.*_PROXY|GITHUB_.*|RUNNER_.*|ACTIONS_.*|INPUT_.*|STATE_.*|DAYPASS_.*)$/;
+var DAY = 86400;
 function readInputs(env) {
   const read = (name2) => variable(env, `INPUT_${name2.toUpperCase()}`)?.trim() || void 0;
   const keys = /* @__PURE__ */ new Map();
@@ -475,37 +488,57 @@ function readInputs(env) {
   if (sha2562 !== void 0 && !/^[0-9a-f]{64}$/.test(sha2562)) {
     throw new Problem("usage", "binary-sha256 is no SHA-256", "it has 64 hexadecimal digits: sha256sum daypass");
   }
+  const mode = oneOf("mode", read("mode") ?? "agent", ["agent", "gateway", "token"]);
   const tokenVariable = read("token-variable");
   if (tokenVariable !== void 0 && !/^[A-Z_][A-Z0-9_]*$/.test(tokenVariable)) {
     throw new Problem("usage", "token-variable is no name of a variable", "write upper-case letters, digits and underscores");
   }
+  if (tokenVariable !== void 0 && STEERING.test(tokenVariable)) {
+    throw new Problem("usage", `token-variable: ${tokenVariable} means something to the shell, the runner or a program`, "take a name of your own, such as ORG_TOKEN");
+  }
+  if (tokenVariable !== void 0 && mode !== "token") throw new Problem("usage", "token-variable is for mode: token", "leave it away, or add mode: token");
+  if (keys.has("pool") && mode !== "gateway") throw new Problem("usage", "pool is for mode: gateway", "leave it away, or add mode: gateway");
+  const secret = (env["INPUT_CLIENT-SECRET"] ?? "").replace(/(\r?\n)+$/, "");
   return {
     profile: profileName(read("profile") ?? (config === void 0 ? keys.get("provider") ?? "oauth2" : "")),
     keys,
-    clientId: read("client-id"),
-    clientSecret: (env["INPUT_CLIENT-SECRET"] ?? "").replace(/(\r?\n)+$/, ""),
+    clientId: read("client-id") ?? (config === void 0 ? clientIdOf(env, keys.get("provider")) : void 0),
+    clientSecret: secret.trim() === "" ? "" : secret,
     cacheKey: read("cache-key"),
-    config,
-    mode: oneOf("mode", read("mode") ?? "agent", ["agent", "gateway", "token"]),
+    config: optional(config, (path) => located(env, path)),
+    mode,
     outputToken: yes("output-token", read("output-token"), false),
     tokenVariable,
     share,
     revoke,
-    binary: read("binary"),
+    binary: optional(read("binary"), (path) => located(env, path)),
     binarySha256: sha2562,
     install: oneOf("install", read("install") ?? "auto", ["auto", "release", "pip"]),
-    lifetime: duration("lifetime", read("lifetime") ?? "6h"),
-    timeout: duration("timeout", read("timeout") ?? "30s"),
+    lifetime: duration("lifetime", read("lifetime") ?? "6h", 35 * DAY),
+    timeout: duration("timeout", read("timeout") ?? "30s", DAY / 24),
     summary: yes("summary", read("summary"), true)
   };
+}
+function located(env, path) {
+  return (0, import_node_path2.resolve)(variable(env, "GITHUB_WORKSPACE") ?? process.cwd(), path);
+}
+function optional(value2, then) {
+  return value2 === void 0 ? void 0 : then(value2);
 }
 function profileName(name2) {
   if (name2 === "" || /^[A-Za-z0-9._-]{1,64}$/.test(name2)) return name2;
   throw new Problem("config.invalid", "profile is no name", "a name is letters, digits, `.`, `_` and `-`, at most 64");
 }
-function duration(name2, text) {
-  if (/^\d+(s|m|h|d)?$/.test(text)) return text;
-  throw new Problem("usage", `${name2} is no duration`, "write 90s, 10m, 2h, 1d, or a number of seconds");
+function duration(name2, text, most) {
+  const [, number2, unit] = /^(\d+)(s|m|h|d)?$/.exec(text) ?? [];
+  if (number2 === void 0) throw new Problem("usage", `${name2} is no duration`, "write 90s, 10m, 2h, 1d, or a number of seconds");
+  const length = Number(number2) * { s: 1, m: 60, h: 3600, d: DAY }[unit ?? "s"];
+  if (length > 0 && length <= most) return text;
+  throw new Problem("usage", `${name2} is too ${length > 0 ? "long" : "short"}`, `it is at least 1s, and at most ${most / 3600}h`);
+}
+function clientIdOf(env, provider) {
+  const names2 = provider === "genesys-cloud" ? CLIENT_IDS.genesys : CLIENT_IDS.generic;
+  return names2.map((name2) => variable(env, name2)?.trim()).find((id) => id && !id.startsWith("daypass-local-"));
 }
 function yes(name2, text, otherwise) {
   return text === void 0 ? otherwise : oneOf(name2, text.toLowerCase(), ["true", "false"]) === "true";
@@ -513,12 +546,14 @@ function yes(name2, text, otherwise) {
 function oneOf(name2, text, choices) {
   const found = choices.find((choice) => choice === text);
   if (found !== void 0) return found;
-  throw new Problem("usage", `${name2} is none of ${choices.join(", ")}`);
+  const shown = /^[a-z][a-z-]{0,19}$/i.test(text) ? `: ${text}` : "";
+  const near = choices.find((choice) => text.toLowerCase() === choice || text.toLowerCase().startsWith(choice.slice(0, 3)));
+  throw new Problem("usage", `${name2}${shown} is none of ${choices.join(", ")}`, near && `did you mean ${near}?`);
 }
 
 // src/job.ts
 var import_promises4 = require("node:fs/promises");
-var import_node_path2 = require("node:path");
+var import_node_path3 = require("node:path");
 var PREFIX = "daypass-action-";
 var AGENT = "agent";
 var REVOKES = "revokes";
@@ -528,26 +563,26 @@ async function openJob(world) {
   if (parent === void 0) throw new Problem("action.no_runner", "RUNNER_TEMP is not set", "this runs in a step of GitHub Actions only");
   const socket = /^unix:(.*)$/.exec(variable(world.env, "DAYPASS_AGENT") ?? "")?.[1];
   for (const name2 of socket === void 0 ? [] : await (0, import_promises4.readdir)(parent).catch(() => [])) {
-    const folder = (0, import_node_path2.join)(parent, name2);
+    const folder = (0, import_node_path3.join)(parent, name2);
     if (!name2.startsWith(PREFIX) || !await isOurs(folder)) continue;
-    const agent = await (0, import_promises4.readFile)((0, import_node_path2.join)(folder, AGENT), "utf8").catch(() => void 0);
+    const agent = await (0, import_promises4.readFile)((0, import_node_path3.join)(folder, AGENT), "utf8").catch(() => void 0);
     if (agent !== socket) continue;
-    const revokes = await (0, import_promises4.lstat)((0, import_node_path2.join)(folder, REVOKES)).then(() => true, () => false);
+    const revokes = await (0, import_promises4.lstat)((0, import_node_path3.join)(folder, REVOKES)).then(() => true, () => false);
     return { folder, agent, revokes };
   }
   return { folder: await fresh(world, parent, PREFIX), agent: void 0, revokes: false };
 }
 async function fresh(world, parent, prefix2) {
-  const folder = (0, import_node_path2.join)(parent, `${prefix2}${world.random().slice(0, 8)}`);
+  const folder = (0, import_node_path3.join)(parent, `${prefix2}${world.random().slice(0, 8)}`);
   await (0, import_promises4.mkdir)(folder, { mode: 448 }).catch((error) => {
     throw new Problem("action.no_folder", `${printable(folder)} cannot be made: ${error.code}`, "may the runner write there, and is there space?");
   });
   return folder;
 }
 async function socketFolder(world, folder) {
-  const fits = (parent2) => Buffer.byteLength((0, import_node_path2.join)(parent2, "daypass-12345678", "s")) <= MAX_SOCKET;
-  if (Buffer.byteLength((0, import_node_path2.join)(folder, "s")) <= MAX_SOCKET) return folder;
-  const parent = [variable(world.env, "TMPDIR"), "/tmp"].find((parent2) => parent2 !== void 0 && (0, import_node_path2.isAbsolute)(parent2) && fits(parent2));
+  const fits = (parent2) => Buffer.byteLength((0, import_node_path3.join)(parent2, "daypass-12345678", "s")) <= MAX_SOCKET;
+  if (Buffer.byteLength((0, import_node_path3.join)(folder, "s")) <= MAX_SOCKET) return folder;
+  const parent = [variable(world.env, "TMPDIR"), "/tmp"].find((parent2) => parent2 !== void 0 && (0, import_node_path3.isAbsolute)(parent2) && fits(parent2));
   return fresh(world, parent ?? "/tmp", "daypass-");
 }
 async function isOurs(folder) {
@@ -555,17 +590,17 @@ async function isOurs(folder) {
   return found !== void 0 && found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 63) === 0;
 }
 async function rememberAgent(folder, socket, revokes) {
-  if (revokes) await (0, import_promises4.writeFile)((0, import_node_path2.join)(folder, REVOKES), "", { mode: 384 });
-  await (0, import_promises4.writeFile)((0, import_node_path2.join)(folder, AGENT), socket, { mode: 384 });
+  if (revokes) await (0, import_promises4.writeFile)((0, import_node_path3.join)(folder, REVOKES), "", { mode: 384 });
+  await (0, import_promises4.writeFile)((0, import_node_path3.join)(folder, AGENT), socket, { mode: 384 });
 }
 async function writeConfig(folder, profile, text) {
-  const path = (0, import_node_path2.join)(folder, `${profile}.toml`);
+  const path = (0, import_node_path3.join)(folder, `${profile}.toml`);
   await (0, import_promises4.writeFile)(path, text, { mode: 384 });
   return path;
 }
 async function trusted(what, path, env, event) {
   const workspace = variable(env, "GITHUB_WORKSPACE");
-  const absolute = (0, import_node_path2.resolve)(workspace ?? process.cwd(), path);
+  const absolute = (0, import_node_path3.resolve)(workspace ?? process.cwd(), path);
   const why = distrust(event);
   if (why === void 0) return absolute;
   const real = (path2) => (0, import_promises4.realpath)(path2).catch(() => path2);
@@ -575,8 +610,8 @@ async function trusted(what, path, env, event) {
   throw new Problem("config.untrusted", `${what}: ${printable(path)} is not used: ${why}`, "say it with inputs instead, or name a file outside of the workspace");
 }
 function within(root, path) {
-  const way = (0, import_node_path2.relative)(root, path);
-  return !(0, import_node_path2.isAbsolute)(way) && way !== ".." && !way.startsWith("../");
+  const way = (0, import_node_path3.relative)(root, path);
+  return !(0, import_node_path3.isAbsolute)(way) && way !== ".." && !way.startsWith("../");
 }
 
 // src/masks.ts
@@ -804,7 +839,7 @@ async function prefix(inputs) {
 }
 
 // src/agent.ts
-var import_node_path3 = require("node:path");
+var import_node_path4 = require("node:path");
 async function startAgent(world, commands, daypass, inputs, job, named) {
   if (job.agent !== void 0 && named.profile === "") {
     throw new Problem("usage", "a second use in one job must say which profile of its config it means", "add profile: NAME");
@@ -818,7 +853,7 @@ async function startAgent(world, commands, daypass, inputs, job, named) {
   const args = ["--config", named.config, "agent", ...named.profile === "" ? [] : [named.profile], "--detach", "--json"];
   const place2 = job.agent === void 0 ? await socketFolder(world, job.folder) : void 0;
   if (place2 !== void 0 && place2 !== job.folder) await commands.state("place", place2);
-  const path = place2 === void 0 ? job.agent ?? "" : (0, import_node_path3.join)(place2, "s");
+  const path = place2 === void 0 ? job.agent ?? "" : (0, import_node_path4.join)(place2, "s");
   args.push("--socket", path);
   if (inputs.mode === "gateway") args.push("--gateway");
   if (job.agent === void 0) args.push("--lifetime", inputs.lifetime, ...inputs.revoke ? ["--allow-revoke"] : []);
@@ -895,6 +930,7 @@ function span(seconds) {
 }
 
 // src/main.ts
+var FILES = ["ca_file", "api_ca_file"];
 async function main(world) {
   const commands = new Commands(world);
   try {
@@ -914,9 +950,10 @@ async function run(world, commands) {
   const found = await install(world, commands, inputs, folder);
   await commands.state("binary", found.path);
   await commands.state("sha256", found.sha256);
-  const named = await name(inputs, folder);
+  const named = await name(world.env, inputs, folder);
   const daypass = new Daypass(world, commands, found, environment(world, folder));
   const share = inputs.share === "cache" ? await Share.open(world, commands, daypass, inputs, named) : void 0;
+  if (share !== void 0 && inputs.clientId !== void 0) await commands.state("client", inputs.clientId);
   const restored = await share?.restore();
   const agent = await startAgent(world, commands, daypass, inputs, job, named);
   try {
@@ -925,6 +962,7 @@ async function run(world, commands) {
     await commands.state("expires", token.expiresAt);
     if (share !== void 0) await offer(commands, daypass, share, agent, restored);
     await hand(world, commands, inputs, found, agent, token);
+    if (inputs.config === void 0) await (0, import_promises6.rm)(named.config);
   } finally {
     if (inputs.mode === "token" && !agent.joined && !inputs.revoke) await stopAgent(daypass, agent);
   }
@@ -941,11 +979,28 @@ async function checked(world, commands) {
   for (const secret of [inputs.clientSecret, inputs.clientId ?? "", inputs.cacheKey ?? ""]) {
     if (/[\r\n\0]/.test(secret)) throw new Problem("config.invalid", "a credential has several lines", "it should be one line: was more pasted than meant?");
   }
+  if (inputs.clientSecret !== inputs.clientSecret.trim()) {
+    commands.mask(forms(inputs.clientSecret.trim()));
+    commands.warning(new Problem("config.invalid", "client-secret begins or ends with a space", "it is used as it is: if the issuer refuses it, paste the secret anew"));
+  }
+  const proxy = password(inputs.keys.get("proxy"));
+  if (proxy !== void 0) commands.mask(forms(proxy));
   const may = async (what, path) => path && await trusted(what, path, world.env, event);
+  for (const key of FILES) await may(input(key), inputs.keys.get(key));
   return { ...inputs, config: await may("config", inputs.config), binary: await may("binary", inputs.binary) };
 }
-async function name(inputs, folder) {
-  const config = inputs.config ?? await writeConfig(folder, inputs.profile, toml(inputs.profile, inputs.keys, inputs.clientId !== void 0));
+function password(proxy) {
+  const text = /^[^/]*\/\/[^/@]*:([^/]*)@/.exec(proxy ?? "")?.[1];
+  try {
+    return text && decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+async function name(env, inputs, folder) {
+  const keys = new Map(inputs.keys);
+  for (const key of FILES) if (keys.has(key)) keys.set(key, located(env, keys.get(key) ?? ""));
+  const config = inputs.config ?? await writeConfig(folder, inputs.profile, toml(inputs.profile, keys, inputs.clientId !== void 0));
   return { config, profile: inputs.profile, secrets: secrets(inputs) };
 }
 function secrets(inputs) {
@@ -997,7 +1052,7 @@ async function hand(world, commands, inputs, found, agent, token) {
 // src/entry/world.ts
 var import_node_child_process = require("node:child_process");
 var import_node_crypto4 = require("node:crypto");
-var import_promises6 = require("node:fs/promises");
+var import_promises7 = require("node:fs/promises");
 var import_node_http = __toESM(require("node:http"), 1);
 var import_node_stream = require("node:stream");
 
@@ -1029,10 +1084,10 @@ function enter(entry) {
   });
 }
 function run2({ program, args, env, input: input2, timeout }) {
-  return new Promise((resolve2) => {
+  return new Promise((resolve3) => {
     const child = (0, import_node_child_process.spawn)(program, args, { env, timeout, stdio: "pipe" });
     const [stdout, stderr] = [collected(child.stdout), collected(child.stderr)];
-    const end2 = (code, why = "") => resolve2({ code, stdout: stdout(), stderr: stderr().toString() + why });
+    const end2 = (code, why = "") => resolve3({ code, stdout: stdout(), stderr: stderr().toString() + why });
     child.on("error", (error) => end2(-1, error.message));
     child.on("close", (code, signal) => end2(code ?? -1, signal === null ? "" : `it was ended by ${signal}`));
     feed(child.stdin, input2);
@@ -1052,7 +1107,7 @@ function collected(from) {
   return () => Buffer.concat(parts);
 }
 async function end(pid, program) {
-  const runs = await (0, import_promises6.readlink)(`/proc/${pid}/exe`).catch(() => "");
+  const runs = await (0, import_promises7.readlink)(`/proc/${pid}/exe`).catch(() => "");
   if (runs.replace(/ \(deleted\)$/, "") === program) process.kill(pid, "SIGTERM");
 }
 

@@ -251,6 +251,9 @@ function ownFault(code, stderr) {
   return new Problem("action.internal", `daypass ended with ${code}: ${last}`, "are the Action and binary: of one version?");
 }
 
+// src/inputs.ts
+var import_node_path2 = require("node:path");
+
 // src/profile.ts
 var KEYS = {
   provider: "text",
@@ -274,6 +277,10 @@ var KEYS = {
   api_ca_file: "text",
   proxy: "text",
   pool: "number"
+};
+var CLIENT_IDS = {
+  genesys: ["GENESYSCLOUD_OAUTHCLIENT_ID", "GC_CLIENT_ID", "GENESYS_CLOUD_CLIENT_ID"],
+  generic: ["OAUTH2_CLIENT_ID"]
 };
 var OWN = { id: "DAYPASS_CLIENT_ID", secret: "DAYPASS_CLIENT_SECRET" };
 function variablesOf(provider) {
@@ -327,6 +334,8 @@ function input(key) {
 }
 
 // src/inputs.ts
+var STEERING = /^(PATH|HOME|SHELL|IFS|ENV|CI|USER|TMPDIR|CDPATH|BASH_.*|PS4|PROMPT_COMMAND|LD_.*|DYLD_.*|NODE_.*|NPM_.*|PYTHON.*|PIP_.*|PERL.*|RUBY.*|JAVA_.*|GIT_.*|SSL_.*|CURL_.*|.*_PROXY|GITHUB_.*|RUNNER_.*|ACTIONS_.*|INPUT_.*|STATE_.*|DAYPASS_.*)$/;
+var DAY = 86400;
 function readInputs(env) {
   const read = (name2) => variable(env, `INPUT_${name2.toUpperCase()}`)?.trim() || void 0;
   const keys = /* @__PURE__ */ new Map();
@@ -348,37 +357,57 @@ function readInputs(env) {
   if (sha2562 !== void 0 && !/^[0-9a-f]{64}$/.test(sha2562)) {
     throw new Problem("usage", "binary-sha256 is no SHA-256", "it has 64 hexadecimal digits: sha256sum daypass");
   }
+  const mode = oneOf("mode", read("mode") ?? "agent", ["agent", "gateway", "token"]);
   const tokenVariable = read("token-variable");
   if (tokenVariable !== void 0 && !/^[A-Z_][A-Z0-9_]*$/.test(tokenVariable)) {
     throw new Problem("usage", "token-variable is no name of a variable", "write upper-case letters, digits and underscores");
   }
+  if (tokenVariable !== void 0 && STEERING.test(tokenVariable)) {
+    throw new Problem("usage", `token-variable: ${tokenVariable} means something to the shell, the runner or a program`, "take a name of your own, such as ORG_TOKEN");
+  }
+  if (tokenVariable !== void 0 && mode !== "token") throw new Problem("usage", "token-variable is for mode: token", "leave it away, or add mode: token");
+  if (keys.has("pool") && mode !== "gateway") throw new Problem("usage", "pool is for mode: gateway", "leave it away, or add mode: gateway");
+  const secret = (env["INPUT_CLIENT-SECRET"] ?? "").replace(/(\r?\n)+$/, "");
   return {
     profile: profileName(read("profile") ?? (config === void 0 ? keys.get("provider") ?? "oauth2" : "")),
     keys,
-    clientId: read("client-id"),
-    clientSecret: (env["INPUT_CLIENT-SECRET"] ?? "").replace(/(\r?\n)+$/, ""),
+    clientId: read("client-id") ?? (config === void 0 ? clientIdOf(env, keys.get("provider")) : void 0),
+    clientSecret: secret.trim() === "" ? "" : secret,
     cacheKey: read("cache-key"),
-    config,
-    mode: oneOf("mode", read("mode") ?? "agent", ["agent", "gateway", "token"]),
+    config: optional(config, (path) => located(env, path)),
+    mode,
     outputToken: yes("output-token", read("output-token"), false),
     tokenVariable,
     share,
     revoke,
-    binary: read("binary"),
+    binary: optional(read("binary"), (path) => located(env, path)),
     binarySha256: sha2562,
     install: oneOf("install", read("install") ?? "auto", ["auto", "release", "pip"]),
-    lifetime: duration("lifetime", read("lifetime") ?? "6h"),
-    timeout: duration("timeout", read("timeout") ?? "30s"),
+    lifetime: duration("lifetime", read("lifetime") ?? "6h", 35 * DAY),
+    timeout: duration("timeout", read("timeout") ?? "30s", DAY / 24),
     summary: yes("summary", read("summary"), true)
   };
+}
+function located(env, path) {
+  return (0, import_node_path2.resolve)(variable(env, "GITHUB_WORKSPACE") ?? process.cwd(), path);
+}
+function optional(value2, then) {
+  return value2 === void 0 ? void 0 : then(value2);
 }
 function profileName(name2) {
   if (name2 === "" || /^[A-Za-z0-9._-]{1,64}$/.test(name2)) return name2;
   throw new Problem("config.invalid", "profile is no name", "a name is letters, digits, `.`, `_` and `-`, at most 64");
 }
-function duration(name2, text) {
-  if (/^\d+(s|m|h|d)?$/.test(text)) return text;
-  throw new Problem("usage", `${name2} is no duration`, "write 90s, 10m, 2h, 1d, or a number of seconds");
+function duration(name2, text, most) {
+  const [, number2, unit] = /^(\d+)(s|m|h|d)?$/.exec(text) ?? [];
+  if (number2 === void 0) throw new Problem("usage", `${name2} is no duration`, "write 90s, 10m, 2h, 1d, or a number of seconds");
+  const length = Number(number2) * { s: 1, m: 60, h: 3600, d: DAY }[unit ?? "s"];
+  if (length > 0 && length <= most) return text;
+  throw new Problem("usage", `${name2} is too ${length > 0 ? "long" : "short"}`, `it is at least 1s, and at most ${most / 3600}h`);
+}
+function clientIdOf(env, provider) {
+  const names2 = provider === "genesys-cloud" ? CLIENT_IDS.genesys : CLIENT_IDS.generic;
+  return names2.map((name2) => variable(env, name2)?.trim()).find((id) => id && !id.startsWith("daypass-local-"));
 }
 function yes(name2, text, otherwise) {
   return text === void 0 ? otherwise : oneOf(name2, text.toLowerCase(), ["true", "false"]) === "true";
@@ -386,7 +415,9 @@ function yes(name2, text, otherwise) {
 function oneOf(name2, text, choices) {
   const found = choices.find((choice) => choice === text);
   if (found !== void 0) return found;
-  throw new Problem("usage", `${name2} is none of ${choices.join(", ")}`);
+  const shown = /^[a-z][a-z-]{0,19}$/i.test(text) ? `: ${text}` : "";
+  const near = choices.find((choice) => text.toLowerCase() === choice || text.toLowerCase().startsWith(choice.slice(0, 3)));
+  throw new Problem("usage", `${name2}${shown} is none of ${choices.join(", ")}`, near && `did you mean ${near}?`);
 }
 
 // src/share.ts
@@ -620,8 +651,11 @@ function span(seconds) {
 }
 
 // src/main.ts
-async function name(inputs, folder) {
-  const config = inputs.config ?? await writeConfig(folder, inputs.profile, toml(inputs.profile, inputs.keys, inputs.clientId !== void 0));
+var FILES = ["ca_file", "api_ca_file"];
+async function name(env, inputs, folder) {
+  const keys = new Map(inputs.keys);
+  for (const key of FILES) if (keys.has(key)) keys.set(key, located(env, keys.get(key) ?? ""));
+  const config = inputs.config ?? await writeConfig(folder, inputs.profile, toml(inputs.profile, keys, inputs.clientId !== void 0));
   return { config, profile: inputs.profile, secrets: secrets(inputs) };
 }
 function secrets(inputs) {
@@ -658,7 +692,10 @@ async function post(world) {
   const found = { path: state("binary") ?? "", sha256: state("sha256") ?? "" };
   const daypass = new Daypass(world, commands, found, environment(world, folder));
   let inputs;
-  await attempt(async () => void (inputs = readInputs(world.env)));
+  await attempt(async () => {
+    const read = readInputs(world.env);
+    inputs = { ...read, clientId: state("client") ?? read.clientId };
+  });
   if (agent !== void 0 && inputs !== void 0) await finish(world, commands, daypass, inputs, { folder, agent, state }, attempt);
   if (owner) {
     const socket = state("socket");
@@ -686,7 +723,7 @@ async function finish(world, commands, daypass, inputs, { folder, agent, state }
   const { token } = status ?? {};
   if (inputs.share === "cache" && token && token.fingerprint !== state("fingerprint")) {
     await attempt(async () => {
-      const share = await Share.open(world, commands, daypass, inputs, await name(inputs, folder));
+      const share = await Share.open(world, commands, daypass, inputs, await name(world.env, inputs, folder));
       await share.save(token.expiresAt);
     });
   }
@@ -738,10 +775,10 @@ function enter(entry) {
   });
 }
 function run({ program, args, env, input: input2, timeout }) {
-  return new Promise((resolve2) => {
+  return new Promise((resolve3) => {
     const child = (0, import_node_child_process.spawn)(program, args, { env, timeout, stdio: "pipe" });
     const [stdout, stderr] = [collected(child.stdout), collected(child.stderr)];
-    const end2 = (code, why = "") => resolve2({ code, stdout: stdout(), stderr: stderr().toString() + why });
+    const end2 = (code, why = "") => resolve3({ code, stdout: stdout(), stderr: stderr().toString() + why });
     child.on("error", (error) => end2(-1, error.message));
     child.on("close", (code, signal) => end2(code ?? -1, signal === null ? "" : `it was ended by ${signal}`));
     feed(child.stdin, input2);

@@ -39,6 +39,7 @@ export function fromFork(event: Event): boolean {
 /** Why files of the workspace may not say where the secret goes; undefined when they may. */
 export function distrust(event: Event): string | undefined {
   if (STRANGERS.has(event.name)) return `a workflow that runs on ${event.name} may have a stranger's files there`
+  if (event.name === '') return 'the runner does not say what this workflow runs on'
   if (fromFork(event)) return 'the pull request comes from a fork'
   return undefined
 }
@@ -48,7 +49,8 @@ export function emptySecretHint(event: Event): string {
   if (event.actor === 'dependabot[bot]') {
     return 'Dependabot gets no Actions secrets: add it under Settings, Secrets, Dependabot, or skip this step for dependabot[bot]'
   }
-  if (fromFork(event)) {
+  // This event has them, whoever the change is of.
+  if (fromFork(event) && event.name !== 'pull_request_target') {
     return (
       'pull requests from forks get no secrets. Skip this step for them: ' +
       'if: github.event.pull_request.head.repo.full_name == github.repository'

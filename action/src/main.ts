@@ -1,19 +1,24 @@
 // The step itself: daypass on PATH, an agent that has the secret, a token as proof, and what later steps need to ask.
 
+import { rm } from 'node:fs/promises'
+
 import { type Found, install, withoutInputs } from './binary.ts'
 import { Commands } from './commands.ts'
 import { Daypass } from './daypass.ts'
 import { emptySecretHint, readEvent } from './event.ts'
-import { type Inputs, readInputs } from './inputs.ts'
+import { type Inputs, located, readInputs } from './inputs.ts'
 import { openJob, trusted, writeConfig } from './job.ts'
 import { basic, forms } from './masks.ts'
 import { Problem } from './problem.ts'
-import { OWN, toml, variablesOf } from './profile.ts'
+import { OWN, input, toml, variablesOf } from './profile.ts'
 import { type Named, Share } from './share.ts'
 import { type Agent, gatewayOf, startAgent, stopAgent } from './agent.ts'
 import { type Status, readStatus } from './status.ts'
 import { span } from './summary.ts'
 import type { World } from './world.ts'
+
+/** Keys of a profile that name a file. */
+const FILES = ['ca_file', 'api_ca_file']
 
 export async function main(world: World): Promise<number> {
   const commands = new Commands(world)
@@ -35,9 +40,10 @@ async function run(world: World, commands: Commands): Promise<void> {
   const found = await install(world, commands, inputs, folder)
   await commands.state('binary', found.path)
   await commands.state('sha256', found.sha256)
-  const named = await name(inputs, folder)
+  const named = await name(world.env, inputs, folder)
   const daypass = new Daypass(world, commands, found, environment(world, folder))
   const share = inputs.share === 'cache' ? await Share.open(world, commands, daypass, inputs, named) : undefined
+  if (share !== undefined && inputs.clientId !== undefined) await commands.state('client', inputs.clientId)
   const restored = await share?.restore()
   const agent = await startAgent(world, commands, daypass, inputs, job, named)
   try {
@@ -46,6 +52,8 @@ async function run(world: World, commands: Commands): Promise<void> {
     await commands.state('expires', token.expiresAt)
     if (share !== undefined) await offer(commands, daypass, share, agent, restored)
     await hand(world, commands, inputs, found, agent, token)
+    // The agent has read it, and it may hold the password of a proxy.
+    if (inputs.config === undefined) await rm(named.config)
   } finally {
     // Its one token is in the environment by now, and nobody will ask for another; only who revokes it needs the agent.
     if (inputs.mode === 'token' && !agent.joined && !inputs.revoke) await stopAgent(daypass, agent)
@@ -65,13 +73,32 @@ async function checked(world: World, commands: Commands): Promise<Inputs> {
   for (const secret of [inputs.clientSecret, inputs.clientId ?? '', inputs.cacheKey ?? '']) {
     if (/[\r\n\0]/.test(secret)) throw new Problem('config.invalid', 'a credential has several lines', 'it should be one line: was more pasted than meant?')
   }
+  if (inputs.clientSecret !== inputs.clientSecret.trim()) {
+    commands.mask(forms(inputs.clientSecret.trim()))
+    commands.warning(new Problem('config.invalid', 'client-secret begins or ends with a space', 'it is used as it is: if the issuer refuses it, paste the secret anew'))
+  }
+  const proxy = password(inputs.keys.get('proxy'))
+  if (proxy !== undefined) commands.mask(forms(proxy))
   const may = async (what: string, path: string | undefined) => path && (await trusted(what, path, world.env, event))
+  // They too decide whom the secret is given to.
+  for (const key of FILES) await may(input(key), inputs.keys.get(key))
   return { ...inputs, config: await may('config', inputs.config), binary: await may('binary', inputs.binary) }
 }
 
+function password(proxy: string | undefined): string | undefined {
+  const text = /^[^/]*\/\/[^/@]*:([^/]*)@/.exec(proxy ?? '')?.[1]
+  try {
+    return text && decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 /** What names the profile to daypass: the file of the workflow, or one that is made of its inputs. */
-export async function name(inputs: Inputs, folder: string): Promise<Named> {
-  const config = inputs.config ?? (await writeConfig(folder, inputs.profile, toml(inputs.profile, inputs.keys, inputs.clientId !== undefined)))
+export async function name(env: World['env'], inputs: Inputs, folder: string): Promise<Named> {
+  const keys = new Map(inputs.keys)
+  for (const key of FILES) if (keys.has(key)) keys.set(key, located(env, keys.get(key) ?? ''))
+  const config = inputs.config ?? (await writeConfig(folder, inputs.profile, toml(inputs.profile, keys, inputs.clientId !== undefined)))
   return { config, profile: inputs.profile, secrets: secrets(inputs) }
 }
 

@@ -34,7 +34,11 @@ export async function post(world: World): Promise<number> {
   const found = { path: state('binary') ?? '', sha256: state('sha256') ?? '' }
   const daypass = new Daypass(world, commands, found, environment(world, folder))
   let inputs: Inputs | undefined
-  await attempt(async () => void (inputs = readInputs(world.env)))
+  await attempt(async () => {
+    const read = readInputs(world.env)
+    // A step may have changed the variable that named it.
+    inputs = { ...read, clientId: state('client') ?? read.clientId }
+  })
   if (agent !== undefined && inputs !== undefined) await finish(world, commands, daypass, inputs, { folder, agent, state }, attempt)
   if (owner) {
     const socket = state('socket')
@@ -80,7 +84,7 @@ async function finish(
   const { token } = status ?? {}
   if (inputs.share === 'cache' && token && token.fingerprint !== state('fingerprint')) {
     await attempt(async () => {
-      const share = await Share.open(world, commands, daypass, inputs, await name(inputs, folder))
+      const share = await Share.open(world, commands, daypass, inputs, await name(world.env, inputs, folder))
       await share.save(token.expiresAt)
     })
   }

@@ -34,6 +34,12 @@ export interface Variables {
   readonly secret: string
 }
 
+/** The variables that name the client where no input does, as daypass knows them and in its order. */
+export const CLIENT_IDS = {
+  genesys: ['GENESYSCLOUD_OAUTHCLIENT_ID', 'GC_CLIENT_ID', 'GENESYS_CLOUD_CLIENT_ID'],
+  generic: ['OAUTH2_CLIENT_ID'],
+} as const
+
 /** The variables by which the credentials reach daypass, and no other process, for a file that names them itself. */
 export const OWN: Variables = { id: 'DAYPASS_CLIENT_ID', secret: 'DAYPASS_CLIENT_SECRET' }
 

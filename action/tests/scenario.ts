@@ -32,7 +32,7 @@ export interface Scenario {
   /** A folder to open to all. */
   readonly open?: string
   readonly link?: { readonly from: string; readonly to: string }
-  /** A file to write down between main and post. */
+  /** A file to write down when the agent starts. */
   readonly show?: string
   /** A file to write down at the end. */
   readonly showAfter?: string
@@ -139,6 +139,7 @@ async function played(scenario: Scenario, root: string): Promise<string> {
       const own = start.program.endsWith('/daypass')
       const verb = verbOf(start.args)
       told.push(own ? `starts daypass ${start.args.join(' ')}` : `starts ${start.program} ${start.args.join(' ')}`)
+      if (verb === 'agent' && scenario.show !== undefined) told.push(...(await readFile(join(root, scenario.show), 'utf8')).trimEnd().split('\n').map(line => `  ${line}`))
       const asked = start.env['DAYPASS_AGENT']
       if (asked !== undefined) told.push(`  DAYPASS_AGENT=${asked}`)
       if (start.input) told.push(...Buffer.from(start.input).toString().trimEnd().split('\n').map(line => `  by pipe: ${line.replace(/\0+/g, '…')}`))
@@ -173,7 +174,6 @@ async function played(scenario: Scenario, root: string): Promise<string> {
   told.push(`exit code ${await main(world(env, NOW))}`)
   const given = await entries(join(root, 'runner/GITHUB_ENV'))
   if (scenario.post !== false) {
-    if (scenario.show !== undefined) told.push(`== ${scenario.show}`, (await readFile(join(root, scenario.show), 'utf8')).trimEnd())
     await scenario.between?.(root)
     told.push('== post')
     const state = (await entries(join(root, 'runner/GITHUB_STATE'))).map(([name, value]) => [`STATE_${name}`, value])

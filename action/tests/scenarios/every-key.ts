@@ -24,6 +24,7 @@ export const scenario: Scenario = {
     'api-ca-file': '/etc/api.pem',
     proxy: 'http://proxy.example:3128',
     pool: '03',
+    mode: 'gateway',
     'cache-key': 'a text',
     lifetime: '2h',
     timeout: '5s',

@@ -2,4 +2,4 @@
 
 import { GENESYS, type Scenario } from '../scenario.ts'
 
-export const scenario: Scenario = { inputs: { ...GENESYS, pool: '1\nhosts = []' } }
+export const scenario: Scenario = { inputs: { ...GENESYS, mode: 'gateway', pool: '1\nhosts = []' } }

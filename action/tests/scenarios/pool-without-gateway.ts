@@ -1,0 +1,7 @@
+// It would do nothing.
+
+import { GENESYS, type Scenario } from '../scenario.ts'
+
+export const scenario: Scenario = {
+  inputs: { ...GENESYS, pool: '3' },
+}
