@@ -42,6 +42,7 @@ pub(super) async fn fetch(
 ) -> Result<Attempted, Error> {
     let mut attempt = 0;
     let deadline = patience(inner, mission, &record, reason);
+    let once = comes_back(inner, mission, &record, reason);
     loop {
         let probe = match throttle::gate(inner, deadline, &mut lease).await {
             Gate::Open(probe) => probe,
@@ -69,6 +70,7 @@ pub(super) async fn fetch(
             throttle::give_up(probe).await;
         }
         let left = deadline.saturating_duration_since(Instant::now());
+        let left = if once { Duration::ZERO } else { left };
         match next_attempt(error.class, attempt, left, (inner.effects.jitter)()) {
             Next::GiveUp => return failed(inner, mission, lease, record, reason, &error).await,
             Next::After(pause) => {
@@ -90,6 +92,17 @@ fn patience(inner: &Inner, mission: &Mission, record: &Record, reason: Reason) -
         }
         _ => mission.deadline,
     }
+}
+
+/// Whether a later early refresh will try again anyway, long before the token ends: then an issuer
+/// that is down is asked once each time, as often as `retry` in the record says.
+fn comes_back(inner: &Inner, mission: &Mission, record: &Record, reason: Reason) -> bool {
+    let next = damping::pause(record.retry, inner.effects.clock.now()).at;
+    let pause = inner.effects.clock.now().until(next);
+    let good = |token: &Token| inner.remaining(token) > pause.saturating_mul(2);
+    reason == Reason::Expiring
+        && is_spare(inner, mission, record)
+        && record.token.as_ref().is_some_and(good)
 }
 
 fn throttled(left: Duration) -> IssuerError {

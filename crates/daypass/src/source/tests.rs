@@ -357,6 +357,25 @@ async fn a_failed_background_refresh_keeps_the_old_token_and_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_issuer_that_is_down_is_asked_once_at_each_early_refresh_if_there_is_time_for_another() {
+    // At 0, 5, 15 and 35 s; the other token ends too soon for that.
+    for (lives, age, seconds, least, most) in [(3600, 3350, 60, 4, 4), (60, 57, 1, 2, 99)] {
+        let world = World::new();
+        world.issuer.stand(Answer::Token { lives });
+        let service = world.service();
+        service.token(Want::default()).await.unwrap();
+        advance(s(age)).await;
+        world.issuer.stand(Answer::Error(IssuerErrorClass::Transient));
+        for _ in 0..seconds * 10 {
+            assert_eq!(text(&service.token(Want::default()).await.unwrap()), "token-1");
+            sleep(Duration::from_millis(100)).await;
+        }
+        let asked = world.issuer.asked() - 1;
+        assert!((least..=most).contains(&asked), "{lives}: {asked}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_step_waits_two_seconds_at_most_for_an_early_refresh() {
     let world = World::new();
     world.step().token(Want::default()).await.unwrap();
