@@ -62,6 +62,9 @@ pub trait Part: Send + Sync {
     /// Returns how often it was used: while that grows, the agent is not idle.
     fn used(&self) -> u64;
 
+    /// Returns whether it is in use right now, as by a long stream: then the agent is not idle either.
+    fn is_busy(&self) -> bool;
+
     /// Adds its metrics.
     fn register(&self, registry: &mut Registry);
 }

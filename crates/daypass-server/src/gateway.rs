@@ -56,6 +56,8 @@ use serve::{Door, Stop, serve};
 /// answer, so that they are told why there is none.
 pub const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
 
+const CONNECTIONS: usize = 1024;
+
 /// How a gateway is made.
 pub struct GatewaySettings {
     /// Where tokens come from: one source, or a pool that is used in turn.
@@ -71,6 +73,9 @@ pub struct GatewaySettings {
     pub open_ports: Vec<u16>,
     /// How long a request waits for a token before it is told that there is none.
     pub token_timeout: Duration,
+    /// Connections that a port has at once. One more takes the place of the one that has had no
+    /// request under way for the longest.
+    pub connections: usize,
     /// What is kept of requests to send them again.
     pub replay: ReplayLimits,
     /// Waits as the API says before a throttled request is sent again, so long in all.
@@ -98,6 +103,7 @@ impl GatewaySettings {
             port: 0,
             open_ports: Vec::new(),
             token_timeout: TOKEN_TIMEOUT,
+            connections: CONNECTIONS,
             replay: ReplayLimits::default(),
             retry_throttled: None,
             pace: false,
@@ -177,6 +183,7 @@ impl Gateway {
                 peers: Arc::clone(&peers),
                 user,
                 open,
+                crowd: settings.counts.crowd(settings.connections),
             };
             doors.spawn(serve(port, door, stopped.clone()));
         }

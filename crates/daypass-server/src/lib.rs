@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod crowd;
 mod gateway;
 mod metrics;
 mod peer;

@@ -67,12 +67,18 @@ impl Life {
     }
 
     /// Returns when it is over.
-    /// `used` counts what is done besides: a part was in use when it has grown.
-    pub(super) async fn over(&self, clock: &dyn Clock, used: impl Fn() -> u64) -> Over {
+    /// `used` counts what is done besides: a part was in use when it has grown; `busy` is whether one
+    /// is in use right now.
+    pub(super) async fn over(
+        &self,
+        clock: &dyn Clock,
+        used: impl Fn() -> u64,
+        busy: impl Fn() -> bool,
+    ) -> Over {
         let mut seen = used();
         loop {
             let now = used();
-            if now != seen {
+            if now != seen || busy() {
                 seen = now;
                 self.touch(clock);
             }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use axum::Router;
@@ -20,17 +20,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tower_service::Service as _;
 
 use super::life::Over;
 use super::socket::AgentSocket;
 use super::{Agent, api, reply};
+use crate::crowd::{Connection, Crowd, Room};
 use crate::peer::Peers;
 
-/// How many connections are served at once; the others wait at the door.
-const CONNECTIONS: usize = 256;
+/// How many connections are served at once. One more takes the place of the one that has had no
+/// request under way for the longest.
+const CONNECTIONS: usize = if cfg!(test) { 32 } else { 256 };
 /// How many of them may be for metrics.
 const WATCHERS: usize = 8;
 /// How long a request's head may take, and how long a connection may be idle.
@@ -71,26 +72,24 @@ pub(super) async fn serve(
     agent.listen().await?;
     let watchers = watch(agent);
     let graceful = GracefulShutdown::new();
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let crowd = Crowd::new(CONNECTIONS);
     let router = api::router(agent);
     let mut stop = pin!(stop);
-    let mut over =
-        pin!(inner.life.over(&*inner.clock, || inner.parts.iter().map(|part| part.used()).sum()));
+    let used = || inner.parts.iter().map(|part| part.used()).sum();
+    let busy = || inner.parts.iter().any(|part| part.is_busy());
+    let mut over = pin!(inner.life.over(&*inner.clock, used, busy));
     let why = loop {
+        // Whoever is not welcome takes nobody's room.
         let accepted = async {
-            let permit = Arc::clone(&permits).acquire_owned().await.map_err(io::Error::other)?;
-            Ok::<_, io::Error>((listener.accept().await?.0, permit))
+            let (stream, _) = listener.accept().await?;
+            let welcome = is_welcome(agent, &stream);
+            let room = if welcome { Some(crowd.enter().await) } else { None };
+            Ok::<_, io::Error>(room.map(|room| (stream, room)))
         };
         tokio::select! {
             accepted = accepted => match accepted {
-                Ok((stream, permit)) if is_welcome(agent, &stream) => {
-                    let served = connection(&graceful, stream, router.clone());
-                    tokio::spawn(async move {
-                        served.await;
-                        drop(permit);
-                    });
-                }
-                Ok(_) => {}
+                Ok(Some((stream, room))) => serve_in(room, &graceful, stream, router.clone()),
+                Ok(None) => {}
                 Err(error) => {
                     tracing::warn!("no connection can be taken: {error}");
                     sleep(BREATH).await;
@@ -128,18 +127,36 @@ fn is_welcome(agent: &Agent, stream: &UnixStream) -> bool {
     }
 }
 
+/// Serves one connection in its room, elsewhere.
+fn serve_in<S>(room: Room, graceful: &GracefulShutdown, stream: S, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let guest = room.of();
+    let served = connection(graceful, stream, guest.clone(), router);
+    let task = tokio::spawn(async move {
+        served.await;
+        drop(room);
+    });
+    guest.served_by(task.abort_handle());
+}
+
 /// Serves one connection; the future is to be driven elsewhere.
 fn connection<S>(
     graceful: &GracefulShutdown,
     stream: S,
+    guest: Connection,
     router: Router,
 ) -> impl Future<Output = ()> + use<S>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
-        let mut router = router.clone();
-        async move { router.call(request.map(Body::new)).await }
+        let (mut router, busy) = (router.clone(), guest.begin());
+        async move {
+            let answer = router.call(request.map(Body::new)).await?;
+            Ok::<_, Infallible>(answer.map(|body| busy.until_sent(body)))
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -188,10 +205,9 @@ fn watch(agent: &Agent) -> Vec<tokio::task::JoinHandle<()>> {
 }
 
 async fn watched(agent: Agent, listener: TcpListener, router: Router, port: u16) {
-    let permits = Arc::new(Semaphore::new(WATCHERS));
+    let crowd = Crowd::new(WATCHERS);
     let peers = Peers::new();
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             sleep(BREATH).await;
             continue;
@@ -200,11 +216,14 @@ async fn watched(agent: Agent, listener: TcpListener, router: Router, port: u16)
             agent.inner.metrics.turned_away();
             continue;
         }
-        let router = router.clone();
-        tokio::spawn(async move {
+        let room = crowd.enter().await;
+        let guest = room.of();
+        let (router, own) = (router.clone(), guest.clone());
+        let task = tokio::spawn(async move {
             let service = service_fn(move |request: Request<Incoming>| {
-                let mut router = router.clone();
+                let (mut router, busy) = (router.clone(), own.begin());
                 async move {
+                    let _busy = busy;
                     if is_from_elsewhere(&request, port) {
                         let error = Error::new(Code::AgentRefused, "this is for this machine only");
                         return Ok::<_, Infallible>(reply::problem(&error).into_response());
@@ -218,8 +237,9 @@ async fn watched(agent: Agent, listener: TcpListener, router: Router, port: u16)
                 .max_buf_size(MAX_HEAD)
                 .serve_connection(TokioIo::new(stream), service);
             let _ = timeout(CONNECTION, served).await;
-            drop(permit);
+            drop(room);
         });
+        guest.served_by(task.abort_handle());
     }
 }
 

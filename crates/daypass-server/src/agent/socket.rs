@@ -5,7 +5,7 @@
 use std::fmt;
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -83,6 +83,7 @@ impl AgentSocket {
             )
             .with_hint("set XDG_RUNTIME_DIR or TMPDIR to a folder that can be written to")
         };
+        sweep(base);
         let mut random = [0; 8];
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
             .map_err(|error| failed(&error))?;
@@ -140,6 +141,33 @@ impl Drop for AgentSocket {
 impl fmt::Debug for AgentSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AgentSocket").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Removes the folders of agents that were killed: a name as [`AgentSocket::bind_fresh`] makes them,
+/// this user's, with a socket and a lock that nobody holds, and nothing else in it. One that is about
+/// to listen has no socket yet. Nobody is told of what cannot be removed.
+fn sweep(base: &Path) {
+    let Ok(entries) = fs::read_dir(base) else { return };
+    for folder in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let digits = name.strip_prefix("daypass-").unwrap_or_default();
+        let named = digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let own = |found: &fs::Metadata| found.uid() == rustix::process::geteuid().as_raw();
+        if !named || !fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir() && own(&found))
+        {
+            continue;
+        }
+        let socket = folder.join("agent.sock");
+        let dead = fs::symlink_metadata(&socket).is_ok_and(|found| found.file_type().is_socket());
+        let Ok(lock) = lock_file(&socket, false) else { continue };
+        if !dead || lock.try_lock().is_err() {
+            continue;
+        }
+        let all = fs::read_dir(&folder).map(Iterator::count);
+        if all.is_ok_and(|count| count == 2) {
+            let _ = fs::remove_dir_all(&folder);
+        }
     }
 }
 

@@ -604,6 +604,38 @@ async fn what_is_under_way_is_finished_before_it_ends() {
     assert_eq!(world.ended.await.unwrap().unwrap(), Why::Told);
 }
 
+#[test]
+fn what_an_agent_left_that_was_killed_goes_when_the_next_one_starts() {
+    let base = tempfile::tempdir().unwrap();
+    let place = |name: &str| base.path().join(name);
+    let make = |name: &str, socket: bool| {
+        fs::create_dir(place(name)).unwrap();
+        fs::write(place(name).join("agent.sock.lock"), "").unwrap();
+        if socket {
+            drop(std::os::unix::net::UnixListener::bind(place(name).join("agent.sock")).unwrap());
+        }
+    };
+    make("daypass-0123456789abcdef", true);
+    // One that is about to listen, one that lives, and what is none of ours.
+    make("daypass-1123456789abcdef", false);
+    make("daypass-1000", true);
+    make("daypass-2123456789abcdef", true);
+    make("daypass-3123456789abcdef", true);
+    fs::write(place("daypass-3123456789abcdef").join("more"), "").unwrap();
+    let held = fs::File::open(place("daypass-2123456789abcdef/agent.sock.lock")).unwrap();
+    held.lock().unwrap();
+    std::os::unix::fs::symlink(base.path(), place("daypass-4123456789abcdef")).unwrap();
+    let living = AgentSocket::bind_fresh(base.path()).unwrap();
+    let next = AgentSocket::bind_fresh(base.path()).unwrap();
+    assert!(!place("daypass-0123456789abcdef").exists());
+    for name in
+        ["1123456789abcdef", "1000", "2123456789abcdef", "3123456789abcdef", "4123456789abcdef"]
+    {
+        assert!(place(&format!("daypass-{name}")).exists(), "{name}");
+    }
+    assert!(living.address().path().exists() && next.address().path().exists());
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_agent_that_is_asked_is_not_idle_and_none_outlives_its_lifetime() {
     let clock: Arc<dyn Clock> = Arc::new(PausedClock(tokio::time::Instant::now()));
@@ -620,7 +652,7 @@ async fn an_agent_that_is_asked_is_not_idle_and_none_outlives_its_lifetime() {
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        over = life.over(&*clock, || 0) => assert_eq!(over, life::Over::Idle),
+        over = life.over(&*clock, || 0, || false) => assert_eq!(over, life::Over::Idle),
         () = asking => {}
     }
     assert_eq!(began.elapsed(), s(10 * 120 + 60));
@@ -628,11 +660,17 @@ async fn an_agent_that_is_asked_is_not_idle_and_none_outlives_its_lifetime() {
     let life = Life::new(&*clock, Some(s(60)), None);
     let began = tokio::time::Instant::now();
     let used = || began.elapsed().as_secs().min(600);
-    assert_eq!(life.over(&*clock, used).await, life::Over::Idle);
+    assert_eq!(life.over(&*clock, used, || false).await, life::Over::Idle);
     assert!(began.elapsed() >= s(660) && began.elapsed() <= s(720), "{:?}", began.elapsed());
+    // And one on which a single stream goes on for as long.
+    let life = Life::new(&*clock, Some(s(60)), None);
+    let began = tokio::time::Instant::now();
+    let busy = || began.elapsed() < s(600);
+    assert_eq!(life.over(&*clock, || 1, busy).await, life::Over::Idle);
+    assert!(began.elapsed() >= s(630) && began.elapsed() <= s(720), "{:?}", began.elapsed());
     let life = Life::new(&*clock, Some(s(60)), Some(s(100)));
     let _busy = life.busy(&clock);
-    assert_eq!(life.over(&*clock, || 0).await, life::Over::Lifetime);
+    assert_eq!(life.over(&*clock, || 0, || true).await, life::Over::Lifetime);
 }
 
 /// A clock that follows tokio's.

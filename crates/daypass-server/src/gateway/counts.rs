@@ -6,6 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
 use crate::agent::Part;
+use crate::crowd::Crowd;
 
 /// Counts of one gateway. Copies share them.
 #[derive(Clone, Debug, Default)]
@@ -25,8 +26,9 @@ struct Counters {
     upstream_failed: Counter,
     throttled: Counter,
     paced: Counter,
-    /// The ports that are counted.
+    /// The ports that are counted, and who is connected.
     ports: Mutex<Vec<u16>>,
+    crowds: Mutex<Vec<Arc<Crowd>>>,
 }
 
 /// [`Counts`] at one moment.
@@ -100,6 +102,14 @@ impl Counts {
         self.0.ports.lock().unwrap_or_else(PoisonError::into_inner).push(port);
     }
 
+    /// The connections of one more port.
+    pub(super) fn crowd(&self, most: usize) -> Arc<Crowd> {
+        let crowd = Crowd::new(most);
+        let mut crowds = self.0.crowds.lock().unwrap_or_else(PoisonError::into_inner);
+        crowds.push(Arc::clone(&crowd));
+        crowd
+    }
+
     /// Returns all counts.
     pub fn now(&self) -> CountsNow {
         let Counters {
@@ -116,6 +126,7 @@ impl Counts {
             throttled,
             paced,
             ports: _,
+            crowds: _,
         } = &*self.0;
         CountsNow {
             requests: requests.get(),
@@ -152,6 +163,11 @@ impl Part for Counts {
     fn used(&self) -> u64 {
         let now = self.now();
         now.requests.wrapping_add(now.logins)
+    }
+
+    fn is_busy(&self) -> bool {
+        let crowds = self.0.crowds.lock().unwrap_or_else(PoisonError::into_inner);
+        crowds.iter().any(|crowd| crowd.is_busy())
     }
 
     fn register(&self, registry: &mut Registry) {

@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -23,10 +23,9 @@ use super::exchange::Exchange;
 use super::guard::Authorities;
 use super::listen::Port;
 use super::timer::OneTimer;
+use crate::crowd::{Connection, Crowd};
 use crate::peer::Peers;
 
-/// Connections that are served at once; more wait to be accepted.
-const CONNECTIONS: usize = 1024;
 /// How long the fields of a request may take to come, counted from the answer before: so long
 /// an idle connection is kept too.
 const HEADERS: Duration = Duration::from_secs(75);
@@ -53,18 +52,14 @@ pub(super) struct Door {
     pub(super) user: Option<u32>,
     /// Whether no credential is wanted.
     pub(super) open: bool,
+    pub(super) crowd: Arc<Crowd>,
 }
 
 /// Serves a port until it is told to stop.
 pub(super) async fn serve(port: Port, door: Door, mut stop: watch::Receiver<Stop>) {
     let door = Arc::new(door);
-    let free = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let permit = tokio::select! {
-            permit = Arc::clone(&free).acquire_owned() => permit,
-            _ = stop.changed() => break,
-        };
         let accepted = tokio::select! {
             accepted = accept(&port.v4) => accepted,
             accepted = accept_if(port.v6.as_ref()) => accepted,
@@ -73,11 +68,17 @@ pub(super) async fn serve(port: Port, door: Door, mut stop: watch::Receiver<Stop
         };
         match accepted {
             Ok((stream, peer)) if door.is_for(&stream, peer) => {
-                let connection = connection(stream, Arc::clone(&door), stop.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(permit);
+                let room = tokio::select! {
+                    room = door.crowd.enter() => room,
+                    _ = stop.changed() => break,
+                };
+                let guest = room.of();
+                let served = connection(stream, Arc::clone(&door), guest.clone(), stop.clone());
+                let task = connections.spawn(async move {
+                    served.await;
+                    drop(room);
                 });
+                guest.served_by(task);
             }
             Ok(_) => door.exchange.counts.count(Event::Stranger),
             Err(_) => sleep(PAUSE).await,
@@ -112,14 +113,19 @@ impl Door {
     }
 }
 
-async fn connection(stream: TcpStream, door: Arc<Door>, stop: watch::Receiver<Stop>) {
+async fn connection(
+    stream: TcpStream,
+    door: Arc<Door>,
+    guest: Connection,
+    stop: watch::Receiver<Stop>,
+) {
     // If it fails, small answers come later.
     drop(stream.set_nodelay(true));
     let service = service_fn(|request| {
-        let door = Arc::clone(&door);
+        let (door, busy) = (Arc::clone(&door), guest.begin());
         async move {
             let answer = door.exchange.answer(request, &door.authorities, door.open).await;
-            Ok::<_, Infallible>(answer)
+            Ok::<_, Infallible>(answer.map(|body| busy.until_sent(body)))
         }
     });
     let mut http = http1::Builder::new();

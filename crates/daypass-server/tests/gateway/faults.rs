@@ -348,6 +348,34 @@ async fn a_client_that_stops_within_its_body_is_a_408() {
 }
 
 #[tokio::test]
+async fn connections_on_which_nothing_happens_keep_nobody_out() {
+    let api = Api::start(|head| match head.starts_with("GET /slow") {
+        true => Act::Silence,
+        false => Act::Answer(ok("fine")),
+    })
+    .await;
+    let running = Running::with(&api.url(), tokens(), |settings| settings.connections = 4);
+    // One request is under way, and one connection has been used.
+    let mut slow = running.connect().await;
+    slow.send(format!("GET /slow HTTP/1.1\r\n{}\r\n", running.fields()).as_bytes()).await;
+    let mut used = running.connect().await;
+    let whole = format!("GET /api HTTP/1.1\r\n{}\r\n", running.fields());
+    let mut half = Vec::new();
+    for _ in 0..40 {
+        let mut connection = running.connect().await;
+        connection.send(b"GET /api HTTP/1.1\r\nhost: ").await;
+        half.push(connection);
+        used.send(whole.as_bytes()).await;
+        assert_eq!(used.answer().await.status, 200);
+        assert_eq!(running.get("/api").await.status, 200);
+    }
+    let mut byte = [0; 1];
+    let cut = tokio::time::timeout(Duration::from_millis(50), slow.stream.peek(&mut byte)).await;
+    assert!(cut.is_err(), "a request that is under way is not cut off: {cut:?}");
+    drop(half);
+}
+
+#[tokio::test]
 async fn a_client_that_is_slow_with_its_fields_is_let_go() {
     let api = Api::fine().await;
     let running = Running::before(&api.url(), tokens());
