@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -123,11 +123,13 @@ pub(super) enum AnswerBody {
 pub(super) struct Streamed {
     incoming: Incoming,
     lease: Option<Lease>,
+    /// What broke it off, once what came before is on its way to the client.
+    broken: Option<hyper::Error>,
 }
 
 impl Streamed {
     pub(super) fn new(incoming: Incoming, lease: Option<Lease>) -> Self {
-        let mut streamed = Self { incoming, lease };
+        let mut streamed = Self { incoming, lease, broken: None };
         if streamed.incoming.is_end_stream() {
             streamed.ended();
         }
@@ -141,6 +143,21 @@ impl Streamed {
         if short && self.lease.is_some() {
             tokio::spawn(async move { while let Some(Ok(_)) = self.frame().await {} });
         }
+    }
+
+    fn poll_incoming(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let mut incoming = Pin::new(&mut self.incoming);
+        let Some(Lease::Reader(link)) = &mut self.lease else { return incoming.poll_frame(cx) };
+        // What comes, comes when the connection is driven: nobody else has anything to wake.
+        let unwoken = &mut Context::from_waker(Waker::noop());
+        if let Poll::Ready(frame) = incoming.as_mut().poll_frame(unwoken) {
+            return Poll::Ready(frame);
+        }
+        link.drive(cx);
+        incoming.poll_frame(unwoken)
     }
 
     fn ended(&mut self) {
@@ -158,15 +175,22 @@ impl Body for Streamed {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
-        match frame {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match ready!(self.poll_incoming(cx)) {
             Some(Ok(frame)) => {
                 if self.incoming.is_end_stream() {
                     self.ended();
                 }
                 Poll::Ready(Some(Ok(without_forbidden(frame))))
             }
-            Some(Err(error)) => Poll::Ready(Some(Err(error))),
+            // At an error the client's connection is closed with all that it has not yet taken.
+            Some(Err(error)) => {
+                self.broken = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
             None => {
                 self.ended();
                 Poll::Ready(None)

@@ -114,11 +114,12 @@ impl Slot {
     }
 }
 
-/// Clones of a token share their text, so this tells tokens apart without reading them. A later
-/// token may lie where one was that is gone: it is then taken for one that was accepted, and if
-/// that is wrong, its refusal is not counted, once.
+/// Clones of a token share their text, so this tells tokens apart without reading them (asking for
+/// the text would look at each character, with each request). A later token may lie where one was
+/// that is gone: it is then taken for one that was accepted, and if that is wrong, its refusal is
+/// not counted, once.
 fn place_of(token: &AccessToken) -> usize {
-    token.secret().as_ptr().addr()
+    token.header().as_bytes().as_ptr().addr()
 }
 
 /// Says that nobody is asking any more, also when the task is dropped.

@@ -5,6 +5,8 @@
 //! `exchange`.
 
 mod connect;
+mod early;
+mod link;
 mod pool;
 
 use std::fmt;
@@ -23,6 +25,7 @@ use super::body::{RequestBody, Streamed};
 use super::headers;
 use connect::Connector;
 pub(super) use connect::why;
+use link::Unanswered;
 pub(super) use pool::Lease;
 use pool::{Link, Pool};
 
@@ -114,17 +117,6 @@ impl Upstream {
     /// Sends a request. `fresh` takes no connection that was used before.
     pub(super) async fn send(
         &self,
-        request: Request<RequestBody>,
-        fresh: bool,
-    ) -> Result<Response<Streamed>, SendError> {
-        match timeout(ANSWER, self.send_patiently(request, fresh)).await {
-            Ok(answer) => fit(answer?),
-            Err(_) => Err(SendError::Timeout),
-        }
-    }
-
-    async fn send_patiently(
-        &self,
         mut request: Request<RequestBody>,
         fresh: bool,
     ) -> Result<Response<Streamed>, SendError> {
@@ -133,22 +125,28 @@ impl Upstream {
             let reused = kept.is_some();
             let link = match kept.take() {
                 Some(link) => link,
-                None => {
-                    Box::pin(self.pool.open(&self.connector)).await.map_err(SendError::Connect)?
-                }
+                None => Box::pin(self.open()).await?,
             };
             if let Link::Http2(_) = link {
                 self.make_absolute(&mut request);
             }
             request = match link.send(request, &self.pool).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => return fit(answer),
                 // Not begun: another connection gets it, of the kept ones first.
-                Err((_, Some(request))) if reused => {
+                Err(Unanswered::Broken(_, Some(request))) if reused => {
                     kept = self.pool.take();
                     *request
                 }
-                Err((why, _)) => return Err(SendError::Broken { why, reused }),
+                Err(Unanswered::Broken(why, _)) => return Err(SendError::Broken { why, reused }),
+                Err(Unanswered::Timeout) => return Err(SendError::Timeout),
             };
+        }
+    }
+
+    async fn open(&self) -> Result<Link, SendError> {
+        match timeout(ANSWER, self.pool.open(&self.connector)).await {
+            Ok(opened) => opened.map_err(SendError::Connect),
+            Err(_) => Err(SendError::Timeout),
         }
     }
 

@@ -162,6 +162,33 @@ async fn large_bodies_stream_in_constant_memory() {
     assert!(grown < 24 * MIB, "grown by {} MiB while {} passed", grown / MIB, whole / MIB);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_is_passed_on_while_nobody_reads_the_answer_to_it() {
+    // More than all buffers on the way take.
+    const WHOLE: usize = 24 * 1024 * 1024;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (mut reading, mut writing) = stream.into_split();
+        let mut part = vec![0; 64 * 1024];
+        let _ = reading.read(&mut part).await.unwrap();
+        tokio::spawn(async move {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {WHOLE}\r\n\r\n");
+            writing.write_all(head.as_bytes()).await.unwrap();
+            writing.write_all(&vec![b'y'; WHOLE]).await.unwrap();
+        });
+        while reading.read(&mut part).await.is_ok_and(|length| length > 0) {}
+    });
+    let running = Running::before(&format!("http://{addr}"), tokens());
+    let mut connection = running.connect().await;
+    let head = format!("POST /x HTTP/1.1\r\n{}content-length: {WHOLE}\r\n\r\n", running.fields());
+    connection.send(head.as_bytes()).await;
+    connection.send(&vec![b'x'; WHOLE]).await;
+    let answer = connection.answer().await;
+    assert_eq!((answer.status, answer.body.len(), answer.whole), (200, WHOLE, true));
+}
+
 fn rss() -> usize {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap();
     status.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096

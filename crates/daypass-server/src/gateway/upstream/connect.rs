@@ -25,6 +25,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower_service::Service;
 
+use super::early::Early;
+use super::link::Http1;
 use super::pool::Link;
 
 /// How long TCP may take.
@@ -141,10 +143,9 @@ where
         tokio::spawn(async { drop(connection.await) });
         return Ok(Link::Http2(sender));
     }
-    let (mut sender, connection) = http1::handshake(io).await.map_err(|error| why(&error))?;
-    tokio::spawn(async { drop(connection.await) });
-    sender.ready().await.map_err(|error| why(&error))?;
-    Ok(Link::Http1(sender))
+    let io = Early::new(io);
+    let (sender, connection) = http1::handshake(io).await.map_err(|error| why(&error))?;
+    Ok(Link::Http1(Http1::new(sender, connection)))
 }
 
 /// What went wrong at the bottom.

@@ -5,13 +5,16 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::Context;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::client::conn::{http1, http2};
-use tokio::time::sleep;
+use hyper::client::conn::http2;
+use tokio::time::{sleep, timeout};
 
+use super::ANSWER;
 use super::connect::Connector;
+use super::link::{Http1, Unanswered};
 use crate::gateway::body::{RequestBody, Streamed};
 
 /// Connections that are kept at most.
@@ -27,13 +30,12 @@ const HTTP2: u8 = 2;
 
 /// One connection that a request can be sent on.
 pub(super) enum Link {
-    Http1(http1::SendRequest<RequestBody>),
+    Http1(Http1),
     Http2(http2::SendRequest<RequestBody>),
 }
 
-#[derive(Debug)]
 pub(super) struct Pool {
-    idle: Mutex<Vec<(u32, http1::SendRequest<RequestBody>)>>,
+    idle: Mutex<Vec<(u32, Http1)>>,
     shared: Mutex<Option<http2::SendRequest<RequestBody>>>,
     /// Held while the first connection is made, and each one with HTTP/2.
     opening: tokio::sync::Mutex<()>,
@@ -55,20 +57,18 @@ impl Pool {
         }
     }
 
-    /// Takes a connection that is open and free, or is about to be: its task may not have run yet
-    /// since its last answer ended.
+    /// Takes a connection that is open and free.
     pub(super) fn take(&self) -> Option<Link> {
         if self.speaks.load(Ordering::Relaxed) == HTTP2 {
             let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
             return shared.clone().filter(|link| !link.is_closed()).map(Link::Http2);
         }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some((_, link)) = idle.pop() {
-            if !link.is_closed() {
+        loop {
+            let (_, mut link) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            if link.is_open() {
                 return Some(Link::Http1(link));
             }
         }
-        None
     }
 
     /// Makes a connection, or takes one that somebody else made meanwhile for all.
@@ -98,10 +98,8 @@ impl Pool {
         Ok(link)
     }
 
-    fn put(self: Arc<Self>, link: http1::SendRequest<RequestBody>) {
-        if link.is_closed() {
-            return;
-        }
+    /// Keeps a connection that is free.
+    fn put(self: Arc<Self>, link: Http1) {
         let now = self.sweeps.load(Ordering::Relaxed);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MOST {
@@ -117,7 +115,7 @@ impl Pool {
     fn age(&self) -> bool {
         let now = self.sweeps.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|(since, link)| now.wrapping_sub(*since) < 3 && !link.is_closed());
+        idle.retain_mut(|(since, link)| now.wrapping_sub(*since) < 3 && link.is_open());
         if idle.is_empty() {
             self.sweeping.store(false, Ordering::Relaxed);
         }
@@ -135,51 +133,84 @@ async fn sweep(pool: Weak<Pool>) {
     }
 }
 
-/// A connection that an answer still comes from.
-pub(in crate::gateway) struct Lease {
-    link: http1::SendRequest<RequestBody>,
+/// The connection that an answer still comes from.
+pub(in crate::gateway) enum Lease {
+    /// Whoever reads the answer drives it.
+    Reader(Reader),
+    /// A task drives it: the request is still being sent, and that must not wait for the reader.
+    Task,
+}
+
+pub(in crate::gateway) struct Reader {
+    link: Http1,
     pool: Arc<Pool>,
 }
 
+impl Reader {
+    /// Lets more of the answer come.
+    pub(in crate::gateway) fn drive(&mut self, cx: &mut Context<'_>) {
+        self.link.drive(cx);
+    }
+
+    fn give_back(self) {
+        let Self { mut link, pool } = self;
+        if link.is_free() {
+            return pool.put(link);
+        }
+        tokio::spawn(async move {
+            if link.freed().await {
+                pool.put(link);
+            }
+        });
+    }
+}
+
 impl Lease {
+    fn new(link: Http1, pool: &Arc<Pool>, still_sending: bool) -> Self {
+        let reader = Reader { link, pool: Arc::clone(pool) };
+        if still_sending {
+            reader.give_back();
+            return Self::Task;
+        }
+        Self::Reader(reader)
+    }
+
     /// The answer has come to its end.
     pub(in crate::gateway) fn give_back(self) {
-        self.pool.put(self.link);
+        if let Self::Reader(reader) = self {
+            reader.give_back();
+        }
     }
 }
 
 impl Link {
-    /// Sends a request. An error comes with the request if nothing of it was sent.
+    /// Sends a request.
     pub(super) async fn send(
         self,
         request: Request<RequestBody>,
         pool: &Arc<Pool>,
-    ) -> Result<Response<Streamed>, (hyper::Error, Option<Box<Request<RequestBody>>>)> {
+    ) -> Result<Response<Streamed>, Unanswered> {
         match self {
             Self::Http1(mut link) => {
-                if !link.is_ready()
-                    && let Err(error) = link.ready().await
-                {
-                    return Err((error, Some(Box::new(request))));
-                }
-                match link.try_send_request(request).await {
-                    Ok(answer) => {
-                        let lease = Lease { link, pool: Arc::clone(pool) };
-                        Ok(answer.map(|body| Streamed::new(body, Some(lease))))
-                    }
-                    Err(mut error) => {
-                        let request = error.take_message().map(Box::new);
-                        Err((error.into_error(), request))
-                    }
-                }
+                let answered = link.send(request).await?;
+                let lease = Lease::new(link, pool, answered.still_sending);
+                Ok(answered.answer.map(|body| Streamed::new(body, Some(lease))))
             }
-            Self::Http2(mut link) => match link.try_send_request(request).await {
-                Ok(answer) => Ok(answer.map(|body| Streamed::new(body, None))),
-                Err(mut error) => {
-                    let request = error.take_message().map(Box::new);
-                    Err((error.into_error(), request))
-                }
-            },
+            Self::Http2(link) => Box::pin(send_http2(link, request)).await,
         }
+    }
+}
+
+async fn send_http2(
+    mut link: http2::SendRequest<RequestBody>,
+    request: Request<RequestBody>,
+) -> Result<Response<Streamed>, Unanswered> {
+    match timeout(ANSWER, link.try_send_request(request)).await {
+        Ok(Ok(answer)) => Ok(answer.map(|body| Streamed::new(body, None))),
+        Ok(Err(mut error)) => {
+            let request = error.take_message().map(Box::new);
+            Err(Unanswered::Broken(error.into_error(), request))
+        }
+        Err(_) => Err(Unanswered::Timeout),
     }
 }
