@@ -33,7 +33,7 @@ pub(crate) fn try_serve(args: &[OsString], env: &Env) -> Option<ExitCode> {
     if crate::context::on_terminal() {
         return None;
     }
-    if env.var_os(AgentAddress::VARIABLE).is_some() {
+    if AgentAddress::is_named(env) {
         return Some(through::hit(&args, env));
     }
     let context = Context::bare(env);

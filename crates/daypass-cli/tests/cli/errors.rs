@@ -260,11 +260,16 @@ fn an_agent_that_cannot_be_asked_is_an_error_and_no_fallback() {
     }
     cli.run(&["exec", "--", "true"]).fails(125);
     cli.run(&["forget"]).fails(3);
-    for nonsense in ["", "unix:", "unix:agent.sock", "/run/agent.sock", "1"] {
+    for nonsense in ["unix:", "unix:agent.sock", "/run/agent.sock", "1"] {
         cli.set("DAYPASS_AGENT", nonsense);
         let told = cli.run(&["token"]).fails(2);
         assert!(told.starts_with("error[config.invalid]: "), "{nonsense}: {told}");
         cli.run(&["status"]).fails(2);
     }
     assert_eq!(cli.asked(), 0);
+    // An empty one is not set: expressions of CI systems leave such.
+    cli.set("DAYPASS_AGENT", "");
+    cli.run(&["token"]).ok();
+    cli.run(&["exec", "--agent", "--", "true"]).ok();
+    assert_eq!(cli.asked(), 1);
 }

@@ -83,6 +83,11 @@ impl AgentAddress {
         set.map(Self::parse).transpose()
     }
 
+    /// Whether the environment names an agent, be it in a way that makes sense or not.
+    pub fn is_named(env: &Env) -> bool {
+        env.var_os(Self::VARIABLE).is_some_and(|address| !address.is_empty())
+    }
+
     /// Returns the path of the socket.
     pub fn path(&self) -> &Path {
         &self.path

@@ -60,7 +60,7 @@ fn check(context: &Context, wanted: &[Wanted<'_>]) -> Result<(), Error> {
         )
         .with_hint("leave =NAME away; in the command: TOKEN=$(daypass token PROFILE)"));
     }
-    if context.env.var_os(AgentAddress::VARIABLE).is_some() {
+    if AgentAddress::is_named(&context.env) {
         return Err(Error::new(Code::Usage, "DAYPASS_AGENT is set: there is an agent already")
             .with_hint("leave --agent away, or unset DAYPASS_AGENT"));
     }

@@ -151,7 +151,7 @@ async fn any_ended(gateways: &mut [Running]) {
 
 /// A gateway needs the credentials itself, which an agent keeps to itself.
 fn check(context: &Context) -> Result<(), Error> {
-    if context.env.var_os(AgentAddress::VARIABLE).is_none() {
+    if !AgentAddress::is_named(&context.env) {
         return Ok(());
     }
     let hint = match context.env.var_os(URL) {
