@@ -27,6 +27,7 @@ var import_promises6 = require("node:fs/promises");
 
 // src/binary.ts
 var import_node_crypto = require("node:crypto");
+var import_node_fs = require("node:fs");
 var import_promises = require("node:fs/promises");
 var import_node_path = require("node:path");
 
@@ -64,6 +65,9 @@ var Problem = class _Problem extends Error {
   static of(error) {
     if (error instanceof _Problem) return error;
     const text = error instanceof Error ? error.message : String(error);
+    if (error instanceof Error && "syscall" in error && "code" in error) {
+      return new _Problem("action.file_failed", printable(text), "may the runner write there, and is there space?");
+    }
     return new _Problem("action.internal", text, "this is a defect of the Action");
   }
   /** The text of an annotation. */
@@ -88,20 +92,30 @@ var DOWNLOAD_TIMEOUT = 12e4;
 async function install(world, commands, inputs, folder) {
   const { bytes, from } = await (inputs.binary === void 0 ? released(world, commands, inputs, folder) : given(inputs.binary, inputs.binarySha256));
   const hash = sha256(bytes);
-  const there = await (0, import_promises.readFile)((0, import_node_path.join)(folder, "bin", "daypass")).then(sha256, () => void 0);
+  const there = await readBinary((0, import_node_path.join)(folder, "bin", "daypass")).then(sha256, () => void 0);
   const bin = (0, import_node_path.join)(folder, there === void 0 || there === hash ? "bin" : `bin-${hash.slice(0, 8)}`);
   if (there !== hash) await place(bin, bytes);
   return { path: (0, import_node_path.join)(bin, "daypass"), sha256: hash, from };
 }
 async function verify(found) {
-  const actual = await (0, import_promises.readFile)(found.path).then(sha256, () => void 0);
+  const actual = await readBinary(found.path).then(sha256, () => void 0);
   if (actual !== found.sha256) {
     const what = actual === void 0 ? "is gone" : `has the SHA-256 ${actual}, not ${found.sha256}`;
     throw new Problem("action.binary_changed", `the daypass of this job ${what}`, "a step of this job has changed it: it is not started again");
   }
 }
+async function readBinary(path) {
+  const file = await (0, import_promises.open)(path, import_node_fs.constants.O_RDONLY | import_node_fs.constants.O_NONBLOCK);
+  try {
+    const found = await file.stat();
+    if (!found.isFile() || found.size > MAX_BINARY) throw new Error("it is no program");
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
 async function given(path, expected) {
-  const bytes = await (0, import_promises.readFile)(path).catch(() => {
+  const bytes = await readBinary(path).catch(() => {
     throw new Problem("action.no_binary", `binary: ${printable(path)} cannot be read`, "is it there before this step? A relative path starts at the workspace");
   });
   if (expected !== void 0) demand(bytes, expected, `binary: ${printable(path)}`);
@@ -118,7 +132,7 @@ async function released(world, commands, inputs, folder) {
     );
   }
   const cached = toolCache(world, version);
-  const bytes = cached === void 0 ? void 0 : await (0, import_promises.readFile)(cached).catch(() => void 0);
+  const bytes = cached === void 0 ? void 0 : await readBinary(cached).catch(() => void 0);
   if (cached !== void 0 && bytes !== void 0) {
     if (sha256(bytes) === binary.sha256) return { bytes, from: "tool cache" };
     commands.warning(new Problem("action.binary_mismatch", `the daypass in the tool cache is not the one of ${version}: another one is fetched`));
@@ -148,7 +162,10 @@ async function download(world, binary) {
   let bytes;
   try {
     const answer = await world.fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_TIMEOUT) });
-    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+    if (!answer.ok) {
+      await answer.body?.cancel();
+      throw new Error(`the server answered ${answer.status}`);
+    }
     bytes = await readBody(answer, MAX_BINARY);
   } catch (error) {
     throw failed(printable(error instanceof Error ? error.message : String(error)));
@@ -163,16 +180,19 @@ async function pip(world, folder, binary) {
   const hashes = binary.wheels.map((hash) => ` --hash=sha256:${hash}`).join("");
   await (0, import_promises.writeFile)(list, `daypass==${world.release.version}${hashes}
 `, { mode: 384 });
-  const args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes"];
+  const args = ["-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes"];
   try {
     const program = "python3";
     const env = withoutInputs(world.env);
-    const ended = await world.run({ program, args: [...args, "--target", target, "-r", list], env, timeout: DOWNLOAD_TIMEOUT });
+    const ended = await world.run({ program, args: [...args, "--target", target, "-r", list], cwd: folder, env, timeout: DOWNLOAD_TIMEOUT });
+    if (ended.late) {
+      throw new Problem("action.no_end", "pip did not end in time: it was ended", "is the package index reachable? Or name a daypass with binary:");
+    }
     if (ended.code !== 0) {
       const last = printable(ended.stderr.trim().split("\n").at(-1) ?? "");
       throw new Problem("action.download_failed", `pip cannot install daypass: ${last}`, "name a daypass with binary:");
     }
-    const bytes = await (0, import_promises.readFile)((0, import_node_path.join)(target, "bin", "daypass")).catch(() => {
+    const bytes = await readBinary((0, import_node_path.join)(target, "bin", "daypass")).catch(() => {
       throw new Problem("action.binary_mismatch", "the wheel holds no daypass", "name one with binary:");
     });
     demand(bytes, binary.sha256, "the daypass that pip installed");
@@ -265,7 +285,9 @@ ${end2}
     if (path === void 0) {
       throw new Problem("action.no_runner", `${name2} is not set`, "this runs in a step of GitHub Actions only");
     }
-    await (0, import_promises2.appendFile)(path, text);
+    await (0, import_promises2.appendFile)(path, text).catch((error) => {
+      throw new Problem("action.file_failed", `${name2} cannot be written: ${error.code}`, "is the disk full?");
+    });
   }
 };
 function data(text) {
@@ -276,7 +298,19 @@ function property(text) {
 }
 
 // src/daypass.ts
-var TIMEOUT = 12e4;
+var import_node_path2 = require("node:path");
+
+// src/summary.ts
+function span(seconds2) {
+  const whole = Math.max(0, Math.round(seconds2));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole % 3600 / 60)];
+  if (hours > 0) return `${hours}h${minutes > 0 ? ` ${minutes}m` : ""}`;
+  return minutes > 0 ? `${minutes}m` : `${whole}s`;
+}
+
+// src/daypass.ts
+var PATIENCE = 120;
+var GRACE = 30;
 var Daypass = class {
   #world;
   #commands;
@@ -289,13 +323,15 @@ var Daypass = class {
     this.#env = env;
   }
   /** Runs it and returns what it wrote to stdout; what it told on stderr goes to the log. */
-  async ask({ args, secrets: secrets2, input: input2, env }) {
+  async ask({ args, secrets: secrets2, input: input2, env, wait }) {
     await verify(this.#found);
+    const limit = wait === void 0 ? PATIENCE : wait + GRACE;
     const ended = await this.#world.run({
       program: this.#found.path,
       args: [...args, ...secrets2 === void 0 ? [] : ["--secrets-fd", "0"]],
+      cwd: (0, import_node_path2.dirname)(this.#found.path),
       env: { ...this.#env, ...env },
-      timeout: TIMEOUT,
+      timeout: limit * 1e3,
       // An empty line ends the secrets; what follows is for the verb.
       ...secrets2 === void 0 ? {} : { input: Buffer.concat([Buffer.from(`${secrets2}
 `), input2 ?? Buffer.alloc(0)]) }
@@ -305,6 +341,9 @@ var Daypass = class {
 `));
     const error = told.map(problem).find((error2) => error2 !== void 0);
     for (const line of told) this.#tell(line);
+    if (ended.late) {
+      throw new Problem("action.no_end", `daypass did not end within ${span(limit)}: it was ended`, "is the machine overloaded? daypass itself gives up earlier");
+    }
     if (ended.code !== 0) throw error ?? ownFault(ended.code, ended.stderr);
     return Buffer.from(ended.stdout);
   }
@@ -383,7 +422,7 @@ function field(value2, name2) {
 }
 
 // src/inputs.ts
-var import_node_path2 = require("node:path");
+var import_node_path3 = require("node:path");
 
 // src/profile.ts
 var KEYS = {
@@ -520,7 +559,7 @@ function readInputs(env) {
   };
 }
 function located(env, path) {
-  return (0, import_node_path2.resolve)(variable(env, "GITHUB_WORKSPACE") ?? process.cwd(), path);
+  return (0, import_node_path3.resolve)(variable(env, "GITHUB_WORKSPACE") ?? process.cwd(), path);
 }
 function optional(value2, then) {
   return value2 === void 0 ? void 0 : then(value2);
@@ -540,6 +579,10 @@ function clientIdOf(env, provider) {
   const names2 = provider === "genesys-cloud" ? CLIENT_IDS.genesys : CLIENT_IDS.generic;
   return names2.map((name2) => variable(env, name2)?.trim()).find((id) => id && !id.startsWith("daypass-local-"));
 }
+function seconds(duration2) {
+  const factors = { m: 60, h: 3600, d: 86400 };
+  return Number.parseInt(duration2, 10) * (factors[duration2.slice(-1)] ?? 1);
+}
 function yes(name2, text, otherwise) {
   return text === void 0 ? otherwise : oneOf(name2, text.toLowerCase(), ["true", "false"]) === "true";
 }
@@ -553,8 +596,9 @@ function oneOf(name2, text, choices) {
 
 // src/job.ts
 var import_promises4 = require("node:fs/promises");
-var import_node_path3 = require("node:path");
+var import_node_path4 = require("node:path");
 var PREFIX = "daypass-action-";
+var PLACE = "daypass-";
 var AGENT = "agent";
 var REVOKES = "revokes";
 var MAX_SOCKET = 100;
@@ -563,44 +607,47 @@ async function openJob(world) {
   if (parent === void 0) throw new Problem("action.no_runner", "RUNNER_TEMP is not set", "this runs in a step of GitHub Actions only");
   const socket = /^unix:(.*)$/.exec(variable(world.env, "DAYPASS_AGENT") ?? "")?.[1];
   for (const name2 of socket === void 0 ? [] : await (0, import_promises4.readdir)(parent).catch(() => [])) {
-    const folder = (0, import_node_path3.join)(parent, name2);
+    const folder = (0, import_node_path4.join)(parent, name2);
     if (!name2.startsWith(PREFIX) || !await isOurs(folder)) continue;
-    const agent = await (0, import_promises4.readFile)((0, import_node_path3.join)(folder, AGENT), "utf8").catch(() => void 0);
+    const agent = await (0, import_promises4.readFile)((0, import_node_path4.join)(folder, AGENT), "utf8").catch(() => void 0);
     if (agent !== socket) continue;
-    const revokes = await (0, import_promises4.lstat)((0, import_node_path3.join)(folder, REVOKES)).then(() => true, () => false);
+    const revokes = await (0, import_promises4.lstat)((0, import_node_path4.join)(folder, REVOKES)).then(() => true, () => false);
     return { folder, agent, revokes };
   }
   return { folder: await fresh(world, parent, PREFIX), agent: void 0, revokes: false };
 }
 async function fresh(world, parent, prefix2) {
-  const folder = (0, import_node_path3.join)(parent, `${prefix2}${world.random().slice(0, 8)}`);
+  const folder = (0, import_node_path4.join)(parent, `${prefix2}${world.random().slice(0, 8)}`);
   await (0, import_promises4.mkdir)(folder, { mode: 448 }).catch((error) => {
     throw new Problem("action.no_folder", `${printable(folder)} cannot be made: ${error.code}`, "may the runner write there, and is there space?");
   });
   return folder;
 }
 async function socketFolder(world, folder) {
-  const fits = (parent2) => Buffer.byteLength((0, import_node_path3.join)(parent2, "daypass-12345678", "s")) <= MAX_SOCKET;
-  if (Buffer.byteLength((0, import_node_path3.join)(folder, "s")) <= MAX_SOCKET) return folder;
-  const parent = [variable(world.env, "TMPDIR"), "/tmp"].find((parent2) => parent2 !== void 0 && (0, import_node_path3.isAbsolute)(parent2) && fits(parent2));
-  return fresh(world, parent ?? "/tmp", "daypass-");
+  const fits = (parent2) => Buffer.byteLength((0, import_node_path4.join)(parent2, "daypass-12345678", "s")) <= MAX_SOCKET;
+  if (Buffer.byteLength((0, import_node_path4.join)(folder, "s")) <= MAX_SOCKET) return folder;
+  const parent = [variable(world.env, "TMPDIR"), "/tmp"].find((parent2) => parent2 !== void 0 && (0, import_node_path4.isAbsolute)(parent2) && fits(parent2));
+  return fresh(world, parent ?? "/tmp", PLACE);
 }
 async function isOurs(folder) {
   const found = await (0, import_promises4.lstat)(folder).catch(() => void 0);
   return found !== void 0 && found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 63) === 0;
 }
 async function rememberAgent(folder, socket, revokes) {
-  if (revokes) await (0, import_promises4.writeFile)((0, import_node_path3.join)(folder, REVOKES), "", { mode: 384 });
-  await (0, import_promises4.writeFile)((0, import_node_path3.join)(folder, AGENT), socket, { mode: 384 });
+  if (revokes) await (0, import_promises4.writeFile)((0, import_node_path4.join)(folder, REVOKES), "", { mode: 384 });
+  await (0, import_promises4.writeFile)((0, import_node_path4.join)(folder, AGENT), socket, { mode: 384 });
+}
+async function removeFolder(folder) {
+  await (0, import_promises4.rm)(folder, { recursive: true, force: true });
 }
 async function writeConfig(folder, profile, text) {
-  const path = (0, import_node_path3.join)(folder, `${profile}.toml`);
+  const path = (0, import_node_path4.join)(folder, `${profile}.toml`);
   await (0, import_promises4.writeFile)(path, text, { mode: 384 });
   return path;
 }
 async function trusted(what, path, env, event) {
   const workspace = variable(env, "GITHUB_WORKSPACE");
-  const absolute = (0, import_node_path3.resolve)(workspace ?? process.cwd(), path);
+  const absolute = (0, import_node_path4.resolve)(workspace ?? process.cwd(), path);
   const why = distrust(event);
   if (why === void 0) return absolute;
   const real = (path2) => (0, import_promises4.realpath)(path2).catch(() => path2);
@@ -610,8 +657,8 @@ async function trusted(what, path, env, event) {
   throw new Problem("config.untrusted", `${what}: ${printable(path)} is not used: ${why}`, "say it with inputs instead, or name a file outside of the workspace");
 }
 function within(root, path) {
-  const way = (0, import_node_path3.relative)(root, path);
-  return !(0, import_node_path3.isAbsolute)(way) && way !== ".." && !way.startsWith("../");
+  const way = (0, import_node_path4.relative)(root, path);
+  return !(0, import_node_path4.isAbsolute)(way) && way !== ".." && !way.startsWith("../");
 }
 
 // src/masks.ts
@@ -672,22 +719,29 @@ var import_promises5 = require("node:fs/promises");
 // src/cache/transfer.ts
 var import_node_crypto2 = require("node:crypto");
 var VERSION = (0, import_node_crypto2.createHash)("sha256").update("daypass record 1").digest("hex");
-var TIMEOUT2 = 1e4;
+var TIMEOUT = 1e4;
 async function send(world, url, init) {
-  const answer = await world.fetch(url, { ...init, redirect: "error", signal: AbortSignal.timeout(TIMEOUT2) });
-  if (answer.status >= 500) throw new Error(`the cache answered ${answer.status}`);
+  const answer = await world.fetch(url, { ...init, redirect: "error", signal: AbortSignal.timeout(TIMEOUT) });
+  if (answer.status >= 500) return refuse(answer);
   return answer;
 }
+async function refuse(answer, what = "the cache") {
+  await answer.body?.cancel();
+  throw new Error(`${what} answered ${answer.status}`);
+}
 async function json(answer) {
-  if (!answer.ok) throw new Error(`the cache answered ${answer.status}`);
+  if (!answer.ok) return refuse(answer);
   const bytes = await readBody(answer, MAX_ENTRY);
-  const value2 = bytes && JSON.parse(Buffer.from(bytes).toString());
-  if (typeof value2 !== "object" || value2 === null) throw new Error("the cache answered no JSON object");
-  return value2;
+  try {
+    const value2 = bytes && JSON.parse(Buffer.from(bytes).toString());
+    if (typeof value2 === "object" && value2 !== null) return value2;
+  } catch {
+  }
+  throw new Error("the cache answered no JSON object");
 }
 async function download2(world, service2, address) {
   const answer = await send(world, signed(service2, address), {});
-  if (!answer.ok) throw new Error(`the cache's storage answered ${answer.status}`);
+  if (!answer.ok) return refuse(answer, "the cache's storage");
   const bytes = await readBody(answer, MAX_ENTRY);
   if (bytes === void 0) throw new Error(`the entry is larger than ${MAX_ENTRY / 1024} KiB`);
   return bytes;
@@ -717,12 +771,15 @@ function first(world, base, token) {
     },
     async save(key, bytes) {
       const reserved = await post("caches", { key, version: VERSION, cacheSize: bytes.length });
-      if (reserved.status === 409 || reserved.status === 400) return false;
+      if (reserved.status === 409 || reserved.status === 400) {
+        await reserved.body?.cancel();
+        return false;
+      }
       const id = Number((await json(reserved))["cacheId"]);
       const range = { "content-type": "application/octet-stream", "content-range": `bytes 0-${bytes.length - 1}/*` };
       const uploaded = await send(world, `${api}/caches/${id}`, { method: "PATCH", headers: { ...headers, ...range }, body: Buffer.from(bytes) });
       const committed = uploaded.ok ? await post(`caches/${id}`, { size: bytes.length }) : uploaded;
-      if (!committed.ok) throw new Error(`the cache answered ${committed.status}`);
+      if (!committed.ok) return refuse(committed);
       return true;
     }
   };
@@ -744,13 +801,16 @@ function second(world, base, token) {
     },
     async save(key, bytes) {
       const answer = await call("CreateCacheEntry", { key, version: VERSION });
-      if (answer.status === 409) return false;
+      if (answer.status === 409) {
+        await answer.body?.cancel();
+        return false;
+      }
       const created = await json(answer);
       if (created["ok"] !== true) return false;
       const address = signed(base, created["signed_upload_url"] ?? created["signedUploadUrl"]);
       const headers = { "content-type": "application/octet-stream", "x-ms-blob-type": "BlockBlob" };
       const uploaded = await send(world, address, { method: "PUT", headers, body: Buffer.from(bytes) });
-      if (!uploaded.ok) throw new Error(`the cache's storage answered ${uploaded.status}`);
+      if (!uploaded.ok) return refuse(uploaded, "the cache's storage");
       const finished2 = await json(await call("FinalizeCacheEntryUpload", { key, version: VERSION, size_bytes: `${bytes.length}` }));
       if (finished2["ok"] !== true) throw new Error("the cache did not take the entry");
       return true;
@@ -825,6 +885,7 @@ var Share = class _Share {
     } catch (error) {
       const why = printable(error instanceof Error ? error.message : String(error));
       this.#commands.warning(new Problem("action.cache_failed", `the Actions cache cannot be ${what}: ${why}`, "this job goes on without it"));
+      this.#cache = void 0;
       return void 0;
     }
   }
@@ -839,8 +900,16 @@ async function prefix(inputs) {
 }
 
 // src/agent.ts
-var import_node_path4 = require("node:path");
-async function startAgent(world, commands, daypass, inputs, job, named) {
+var import_node_path5 = require("node:path");
+async function placeOf(world, commands, job) {
+  if (job.agent !== void 0) return job.agent;
+  const place2 = await socketFolder(world, job.folder);
+  if (place2 !== job.folder) await commands.state("place", place2);
+  const path = (0, import_node_path5.join)(place2, "s");
+  await commands.state("socket", path);
+  return path;
+}
+async function startAgent(commands, daypass, inputs, job, named, path) {
   if (job.agent !== void 0 && named.profile === "") {
     throw new Problem("usage", "a second use in one job must say which profile of its config it means", "add profile: NAME");
   }
@@ -850,24 +919,18 @@ async function startAgent(world, commands, daypass, inputs, job, named) {
   if (job.agent !== void 0 && inputs.revoke && !job.revokes) {
     throw new Problem("usage", "revoke: true on a second use needs it on the first too", "they share one agent, and it revokes only if it was started so");
   }
-  const args = ["--config", named.config, "agent", ...named.profile === "" ? [] : [named.profile], "--detach", "--json"];
-  const place2 = job.agent === void 0 ? await socketFolder(world, job.folder) : void 0;
-  if (place2 !== void 0 && place2 !== job.folder) await commands.state("place", place2);
-  const path = place2 === void 0 ? job.agent ?? "" : (0, import_node_path4.join)(place2, "s");
-  args.push("--socket", path);
+  const args = ["--config", named.config, "agent", ...named.profile === "" ? [] : [named.profile], "--detach", "--json", "--socket", path];
   if (inputs.mode === "gateway") args.push("--gateway");
   if (job.agent === void 0) args.push("--lifetime", inputs.lifetime, ...inputs.revoke ? ["--allow-revoke"] : []);
-  if (job.agent === void 0) await commands.state("socket", path);
   const answer = await daypass.json({ args, secrets: named.secrets });
-  const { socket, pid } = answer;
-  if (typeof socket !== "string" || typeof pid !== "number") {
+  const { socket } = answer;
+  if (typeof socket !== "string") {
     throw new Problem("action.internal", "daypass does not say where its agent is", "are the Action and binary: of one version?");
   }
   const address = `unix:${socket}`;
   const joined = job.agent !== void 0;
   if (!joined) {
     if (answer["joined"] === true) throw new Problem("action.no_start", `an agent that this job did not start is at ${printable(socket)}`);
-    await commands.state("pid", String(pid));
     await rememberAgent(job.folder, socket, inputs.revoke);
   }
   await commands.state("agent", address);
@@ -890,8 +953,13 @@ function gatewayOf(agent) {
   if (found["DAYPASS_GATEWAY_URL"] === void 0) throw new Problem("action.internal", "daypass does not say where its gateway is");
   return found;
 }
-async function stopAgent(daypass, agent) {
-  await daypass.ask({ args: ["agent", "--stop", "--socket", agent.socket], env: agent.env });
+async function stopAgent(world, daypass, socket, answers = true) {
+  if (!answers && await world.end(socket)) return;
+  try {
+    await daypass.ask({ args: ["agent", "--stop", "--socket", socket] });
+  } finally {
+    await world.end(socket);
+  }
 }
 
 // src/status.ts
@@ -921,14 +989,6 @@ function number(value2) {
   return typeof value2 === "number" && Number.isFinite(value2) ? value2 : 0;
 }
 
-// src/summary.ts
-function span(seconds) {
-  const whole = Math.max(0, Math.round(seconds));
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole % 3600 / 60)];
-  if (hours > 0) return `${hours}h${minutes > 0 ? ` ${minutes}m` : ""}`;
-  return minutes > 0 ? `${minutes}m` : `${whole}s`;
-}
-
 // src/main.ts
 var FILES = ["ca_file", "api_ca_file"];
 async function main(world) {
@@ -945,8 +1005,13 @@ async function run(world, commands) {
   const inputs = await checked(world, commands);
   const job = await openJob(world);
   const { folder } = job;
-  await commands.state("folder", folder);
-  if (job.agent === void 0) await commands.state("first", "true");
+  try {
+    await commands.state("folder", folder);
+  } catch (error) {
+    if (job.agent === void 0) await removeFolder(folder);
+    throw error;
+  }
+  await commands.state("first", String(job.agent === void 0));
   const found = await install(world, commands, inputs, folder);
   await commands.state("binary", found.path);
   await commands.state("sha256", found.sha256);
@@ -955,17 +1020,29 @@ async function run(world, commands) {
   const share = inputs.share === "cache" ? await Share.open(world, commands, daypass, inputs, named) : void 0;
   if (share !== void 0 && inputs.clientId !== void 0) await commands.state("client", inputs.clientId);
   const restored = await share?.restore();
-  const agent = await startAgent(world, commands, daypass, inputs, job, named);
+  const path = await placeOf(world, commands, job);
+  let agent;
   try {
+    agent = await startAgent(commands, daypass, inputs, job, named, path);
     const token = await prove(commands, daypass, inputs, agent);
     await commands.state("profile", agent.profile);
     await commands.state("expires", token.expiresAt);
     if (share !== void 0) await offer(commands, daypass, share, agent, restored);
     await hand(world, commands, inputs, found, agent, token);
-    if (inputs.config === void 0) await (0, import_promises6.rm)(named.config);
+  } catch (error) {
+    if (job.agent === void 0 && !inputs.revoke) await forsake(world, commands, path);
+    throw error;
   } finally {
-    if (inputs.mode === "token" && !agent.joined && !inputs.revoke) await stopAgent(daypass, agent);
+    if (inputs.config === void 0) await (0, import_promises6.rm)(named.config, { force: true });
   }
+  if (inputs.mode === "token" && !agent.joined && !inputs.revoke) {
+    await stopAgent(world, daypass, path);
+    await commands.state("socket", "");
+  }
+}
+async function forsake(world, commands, path) {
+  await world.end(path);
+  for (const name2 of ["agent", "socket"]) await commands.state(name2, "").catch(() => void 0);
 }
 async function checked(world, commands) {
   const inputs = readInputs(world.env);
@@ -1015,7 +1092,7 @@ function environment(world, folder) {
 }
 async function prove(commands, daypass, inputs, agent) {
   const args = ["token", agent.profile, "--json", "--timeout", inputs.timeout];
-  const answer = await daypass.json({ args, env: agent.env });
+  const answer = await daypass.json({ args, env: agent.env, wait: seconds(inputs.timeout) });
   const value2 = answer["access_token"];
   if (typeof value2 !== "string" || value2 === "") throw new Problem("action.internal", "daypass answered without a token");
   commands.mask(forms(value2));
@@ -1050,11 +1127,17 @@ async function hand(world, commands, inputs, found, agent, token) {
 }
 
 // src/entry/world.ts
-var import_node_child_process = require("node:child_process");
 var import_node_crypto4 = require("node:crypto");
-var import_promises7 = require("node:fs/promises");
 var import_node_http = __toESM(require("node:http"), 1);
-var import_node_stream = require("node:stream");
+
+// src/proxy.ts
+var NAMES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+function withSchemes(env) {
+  const named = Object.entries(env).filter(([name2]) => NAMES.includes(name2.toUpperCase()));
+  return Object.fromEntries(
+    named.flatMap(([name2, value2 = ""]) => value2 === "" ? [] : [[name2, /^no_/i.test(name2) || value2.includes("://") ? value2 : `http://${value2}`]])
+  );
+}
 
 // src/release.json
 var release_default = {
@@ -1062,36 +1145,77 @@ var release_default = {
   binaries: {}
 };
 
-// src/entry/world.ts
+// src/entry/end.ts
+var import_promises7 = require("node:fs/promises");
+var import_promises8 = require("node:timers/promises");
+var PATIENCE2 = 3e3;
+var STEP = 25;
+async function end(socket, patience = PATIENCE2) {
+  const found = await agents(socket);
+  for (const pid of found) signal(pid, "SIGTERM", "SIGCONT");
+  for (let waited = 0; waited < patience && (await agents(socket)).length > 0; waited += STEP) await (0, import_promises8.setTimeout)(STEP);
+  for (const pid of await agents(socket)) signal(pid, "SIGKILL");
+  return found.length > 0;
+}
+async function agents(socket) {
+  const names2 = await (0, import_promises7.readdir)("/proc").catch(() => []);
+  const lines = await Promise.all(
+    names2.filter((name2) => /^\d+$/.test(name2)).map(async (name2) => ({ pid: Number(name2), args: await commandLine(name2) }))
+  );
+  return lines.filter(({ args }) => args.includes("agent") && args[args.indexOf("--socket") + 1] === socket).map(({ pid }) => pid);
+}
+async function commandLine(pid) {
+  return (await (0, import_promises7.readFile)(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
+}
+function signal(pid, ...signals) {
+  try {
+    for (const name2 of signals) process.kill(pid, name2);
+  } catch {
+  }
+}
+
+// src/entry/run.ts
+var import_node_child_process = require("node:child_process");
+var import_node_stream = require("node:stream");
 var MAX_OUTPUT = 1024 * 1024;
-function realWorld() {
-  if (process.env["NODE_USE_ENV_PROXY"] === void 0) import_node_http.default.setGlobalProxyFromEnv?.(process.env);
-  return {
-    env: process.env,
-    host: `${process.platform}-${process.arch}`,
-    release: release_default,
-    now: () => /* @__PURE__ */ new Date(),
-    random: import_node_crypto4.randomUUID,
-    print: (text) => void process.stdout.write(text),
-    run: run2,
-    end,
-    fetch
-  };
-}
-function enter(entry) {
-  void entry(realWorld()).then((code) => {
-    process.exitCode = code;
-  });
-}
-function run2({ program, args, env, input: input2, timeout }) {
+var MAX_TIMEOUT = 2 ** 31 - 1;
+var GRACE2 = 3e3;
+function run2(start) {
   return new Promise((resolve3) => {
-    const child = (0, import_node_child_process.spawn)(program, args, { env, timeout, stdio: "pipe" });
-    const [stdout, stderr] = [collected(child.stdout), collected(child.stderr)];
-    const end2 = (code, why = "") => resolve3({ code, stdout: stdout(), stderr: stderr().toString() + why });
-    child.on("error", (error) => end2(-1, error.message));
-    child.on("close", (code, signal) => end2(code ?? -1, signal === null ? "" : `it was ended by ${signal}`));
-    feed(child.stdin, input2);
+    const never = (error) => resolve3({ code: -1, late: false, stdout: Buffer.alloc(0), stderr: error instanceof Error ? error.message : String(error) });
+    try {
+      const child = (0, import_node_child_process.spawn)(start.program, start.args, { cwd: start.cwd, env: start.env, stdio: "pipe" });
+      child.on("error", never);
+      watch(child, start, resolve3);
+    } catch (error) {
+      never(error);
+    }
   });
+}
+function watch(child, { input: input2, timeout }, resolve3) {
+  const [stdout, stderr] = [collected(child.stdout), collected(child.stderr)];
+  let late = false;
+  let last;
+  const limit = setTimeout(() => {
+    late = true;
+    child.kill("SIGTERM");
+    last = setTimeout(() => {
+      child.kill("SIGKILL");
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }, GRACE2);
+  }, Math.min(timeout, MAX_TIMEOUT));
+  const done = () => {
+    clearTimeout(limit);
+    clearTimeout(last);
+  };
+  child.on("error", done);
+  child.on("close", (code, signal2) => {
+    done();
+    const why = signal2 === null ? "" : `it was ended by ${signal2}`;
+    resolve3({ code: code ?? -1, late, stdout: stdout(), stderr: stderr().toString() + why });
+  });
+  feed(child.stdin, input2);
 }
 function feed(to, what) {
   (0, import_node_stream.finished)(to, () => void 0);
@@ -1106,9 +1230,42 @@ function collected(from) {
   });
   return () => Buffer.concat(parts);
 }
-async function end(pid, program) {
-  const runs = await (0, import_promises7.readlink)(`/proc/${pid}/exe`).catch(() => "");
-  if (runs.replace(/ \(deleted\)$/, "") === program) process.kill(pid, "SIGTERM");
+
+// src/entry/world.ts
+function realWorld() {
+  return {
+    env: process.env,
+    host: `${process.platform}-${process.arch}`,
+    release: release_default,
+    now: () => /* @__PURE__ */ new Date(),
+    random: import_node_crypto4.randomUUID,
+    print: (text) => void process.stdout.write(text),
+    run: run2,
+    end,
+    fetch: async (url, init) => {
+      useProxy();
+      return fetch(url, init);
+    }
+  };
+}
+var proxied = false;
+function useProxy() {
+  if (proxied || process.env["NODE_USE_ENV_PROXY"] !== void 0) return;
+  try {
+    import_node_http.default.setGlobalProxyFromEnv?.(withSchemes(process.env));
+  } catch {
+    throw new Error("HTTPS_PROXY or HTTP_PROXY is no address of a proxy");
+  }
+  proxied = true;
+}
+function enter(entry) {
+  const world = realWorld();
+  void entry(world).catch((error) => {
+    new Commands(world).error(Problem.of(error));
+    return 1;
+  }).then((code) => {
+    process.exitCode = code;
+  });
 }
 
 // src/entry/main.ts

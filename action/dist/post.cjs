@@ -22,6 +22,9 @@ var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__ge
   mod
 ));
 
+// src/post.ts
+var import_node_path4 = require("node:path");
+
 // src/job.ts
 var import_promises = require("node:fs/promises");
 var import_node_path = require("node:path");
@@ -43,6 +46,9 @@ var Problem = class _Problem extends Error {
   static of(error) {
     if (error instanceof _Problem) return error;
     const text = error instanceof Error ? error.message : String(error);
+    if (error instanceof Error && "syscall" in error && "code" in error) {
+      return new _Problem("action.file_failed", printable(text), "may the runner write there, and is there space?");
+    }
     return new _Problem("action.internal", text, "this is a defect of the Action");
   }
   /** The text of an annotation. */
@@ -57,6 +63,15 @@ function printable(text) {
 }
 
 // src/job.ts
+var PREFIX = "daypass-action-";
+var PLACE = "daypass-";
+function isFolder(env, folder) {
+  return folder === (0, import_node_path.join)(variable(env, "RUNNER_TEMP") ?? "/", (0, import_node_path.basename)(folder)) && (0, import_node_path.basename)(folder).startsWith(PREFIX);
+}
+function isPlace(env, folder) {
+  const parents = [variable(env, "TMPDIR"), "/tmp"];
+  return parents.some((parent) => parent !== void 0 && folder === (0, import_node_path.join)(parent, (0, import_node_path.basename)(folder))) && (0, import_node_path.basename)(folder).startsWith(PLACE);
+}
 async function removeFolder(folder) {
   await (0, import_promises.rm)(folder, { recursive: true, force: true });
 }
@@ -67,8 +82,13 @@ async function writeConfig(folder, profile, text) {
 }
 
 // src/agent.ts
-async function stopAgent(daypass, agent) {
-  await daypass.ask({ args: ["agent", "--stop", "--socket", agent.socket], env: agent.env });
+async function stopAgent(world, daypass, socket, answers = true) {
+  if (!answers && await world.end(socket)) return;
+  try {
+    await daypass.ask({ args: ["agent", "--stop", "--socket", socket] });
+  } finally {
+    await world.end(socket);
+  }
 }
 
 // src/commands.ts
@@ -129,7 +149,9 @@ ${end2}
     if (path === void 0) {
       throw new Problem("action.no_runner", `${name2} is not set`, "this runs in a step of GitHub Actions only");
     }
-    await (0, import_promises2.appendFile)(path, text);
+    await (0, import_promises2.appendFile)(path, text).catch((error) => {
+      throw new Problem("action.file_failed", `${name2} cannot be written: ${error.code}`, "is the disk full?");
+    });
   }
 };
 function data(text) {
@@ -139,8 +161,12 @@ function property(text) {
   return data(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
 }
 
+// src/daypass.ts
+var import_node_path2 = require("node:path");
+
 // src/binary.ts
 var import_node_crypto = require("node:crypto");
+var import_node_fs = require("node:fs");
 var import_promises3 = require("node:fs/promises");
 
 // src/body.ts
@@ -168,10 +194,20 @@ async function readBody(answer, most) {
 // src/binary.ts
 var MAX_BINARY = 512 * 1024 * 1024;
 async function verify(found) {
-  const actual = await (0, import_promises3.readFile)(found.path).then(sha256, () => void 0);
+  const actual = await readBinary(found.path).then(sha256, () => void 0);
   if (actual !== found.sha256) {
     const what = actual === void 0 ? "is gone" : `has the SHA-256 ${actual}, not ${found.sha256}`;
     throw new Problem("action.binary_changed", `the daypass of this job ${what}`, "a step of this job has changed it: it is not started again");
+  }
+}
+async function readBinary(path) {
+  const file = await (0, import_promises3.open)(path, import_node_fs.constants.O_RDONLY | import_node_fs.constants.O_NONBLOCK);
+  try {
+    const found = await file.stat();
+    if (!found.isFile() || found.size > MAX_BINARY) throw new Error("it is no program");
+    return await file.readFile();
+  } finally {
+    await file.close();
   }
 }
 function withoutInputs(env) {
@@ -182,8 +218,39 @@ function sha256(bytes) {
   return (0, import_node_crypto.createHash)("sha256").update(bytes).digest("hex");
 }
 
+// src/summary.ts
+var BAR = 20;
+function summary(status) {
+  const { token } = status;
+  const life = token === void 0 ? "no token is cached" : `\`${bar(token.left, token.lifetime)}\` ${span(token.left)} left of ${span(token.lifetime)}`;
+  const cells = [cell(status.profile), cell(status.place), life, `${status.made}`, `${status.saved}`];
+  const head = ["profile", "at", "token", "token requests made", "saved"];
+  return `### daypass
+
+${row(head)}${row(head.map(() => "---"))}${row(cells)}
+`;
+}
+function row(cells) {
+  return `| ${cells.join(" | ")} |
+`;
+}
+function cell(text) {
+  return printable(text).replace(/[\\`*_[\]<>|&]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}
+function bar(left, lifetime) {
+  const full = Math.round(BAR * Math.min(1, Math.max(0, left / Math.max(lifetime, 1))));
+  return "█".repeat(full) + "░".repeat(BAR - full);
+}
+function span(seconds2) {
+  const whole = Math.max(0, Math.round(seconds2));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole % 3600 / 60)];
+  if (hours > 0) return `${hours}h${minutes > 0 ? ` ${minutes}m` : ""}`;
+  return minutes > 0 ? `${minutes}m` : `${whole}s`;
+}
+
 // src/daypass.ts
-var TIMEOUT = 12e4;
+var PATIENCE = 120;
+var GRACE = 30;
 var Daypass = class {
   #world;
   #commands;
@@ -196,13 +263,15 @@ var Daypass = class {
     this.#env = env;
   }
   /** Runs it and returns what it wrote to stdout; what it told on stderr goes to the log. */
-  async ask({ args, secrets: secrets2, input: input2, env }) {
+  async ask({ args, secrets: secrets2, input: input2, env, wait }) {
     await verify(this.#found);
+    const limit = wait === void 0 ? PATIENCE : wait + GRACE;
     const ended = await this.#world.run({
       program: this.#found.path,
       args: [...args, ...secrets2 === void 0 ? [] : ["--secrets-fd", "0"]],
+      cwd: (0, import_node_path2.dirname)(this.#found.path),
       env: { ...this.#env, ...env },
-      timeout: TIMEOUT,
+      timeout: limit * 1e3,
       // An empty line ends the secrets; what follows is for the verb.
       ...secrets2 === void 0 ? {} : { input: Buffer.concat([Buffer.from(`${secrets2}
 `), input2 ?? Buffer.alloc(0)]) }
@@ -212,6 +281,9 @@ var Daypass = class {
 `));
     const error = told.map(problem).find((error2) => error2 !== void 0);
     for (const line of told) this.#tell(line);
+    if (ended.late) {
+      throw new Problem("action.no_end", `daypass did not end within ${span(limit)}: it was ended`, "is the machine overloaded? daypass itself gives up earlier");
+    }
     if (ended.code !== 0) throw error ?? ownFault(ended.code, ended.stderr);
     return Buffer.from(ended.stdout);
   }
@@ -252,7 +324,7 @@ function ownFault(code, stderr) {
 }
 
 // src/inputs.ts
-var import_node_path2 = require("node:path");
+var import_node_path3 = require("node:path");
 
 // src/profile.ts
 var KEYS = {
@@ -389,7 +461,7 @@ function readInputs(env) {
   };
 }
 function located(env, path) {
-  return (0, import_node_path2.resolve)(variable(env, "GITHUB_WORKSPACE") ?? process.cwd(), path);
+  return (0, import_node_path3.resolve)(variable(env, "GITHUB_WORKSPACE") ?? process.cwd(), path);
 }
 function optional(value2, then) {
   return value2 === void 0 ? void 0 : then(value2);
@@ -427,22 +499,29 @@ var import_promises4 = require("node:fs/promises");
 // src/cache/transfer.ts
 var import_node_crypto2 = require("node:crypto");
 var VERSION = (0, import_node_crypto2.createHash)("sha256").update("daypass record 1").digest("hex");
-var TIMEOUT2 = 1e4;
+var TIMEOUT = 1e4;
 async function send(world, url, init) {
-  const answer = await world.fetch(url, { ...init, redirect: "error", signal: AbortSignal.timeout(TIMEOUT2) });
-  if (answer.status >= 500) throw new Error(`the cache answered ${answer.status}`);
+  const answer = await world.fetch(url, { ...init, redirect: "error", signal: AbortSignal.timeout(TIMEOUT) });
+  if (answer.status >= 500) return refuse(answer);
   return answer;
 }
+async function refuse(answer, what = "the cache") {
+  await answer.body?.cancel();
+  throw new Error(`${what} answered ${answer.status}`);
+}
 async function json(answer) {
-  if (!answer.ok) throw new Error(`the cache answered ${answer.status}`);
+  if (!answer.ok) return refuse(answer);
   const bytes = await readBody(answer, MAX_ENTRY);
-  const value2 = bytes && JSON.parse(Buffer.from(bytes).toString());
-  if (typeof value2 !== "object" || value2 === null) throw new Error("the cache answered no JSON object");
-  return value2;
+  try {
+    const value2 = bytes && JSON.parse(Buffer.from(bytes).toString());
+    if (typeof value2 === "object" && value2 !== null) return value2;
+  } catch {
+  }
+  throw new Error("the cache answered no JSON object");
 }
 async function download(world, service2, address) {
   const answer = await send(world, signed(service2, address), {});
-  if (!answer.ok) throw new Error(`the cache's storage answered ${answer.status}`);
+  if (!answer.ok) return refuse(answer, "the cache's storage");
   const bytes = await readBody(answer, MAX_ENTRY);
   if (bytes === void 0) throw new Error(`the entry is larger than ${MAX_ENTRY / 1024} KiB`);
   return bytes;
@@ -472,12 +551,15 @@ function first(world, base, token) {
     },
     async save(key, bytes) {
       const reserved = await post2("caches", { key, version: VERSION, cacheSize: bytes.length });
-      if (reserved.status === 409 || reserved.status === 400) return false;
+      if (reserved.status === 409 || reserved.status === 400) {
+        await reserved.body?.cancel();
+        return false;
+      }
       const id = Number((await json(reserved))["cacheId"]);
       const range = { "content-type": "application/octet-stream", "content-range": `bytes 0-${bytes.length - 1}/*` };
       const uploaded = await send(world, `${api}/caches/${id}`, { method: "PATCH", headers: { ...headers, ...range }, body: Buffer.from(bytes) });
       const committed = uploaded.ok ? await post2(`caches/${id}`, { size: bytes.length }) : uploaded;
-      if (!committed.ok) throw new Error(`the cache answered ${committed.status}`);
+      if (!committed.ok) return refuse(committed);
       return true;
     }
   };
@@ -499,13 +581,16 @@ function second(world, base, token) {
     },
     async save(key, bytes) {
       const answer = await call("CreateCacheEntry", { key, version: VERSION });
-      if (answer.status === 409) return false;
+      if (answer.status === 409) {
+        await answer.body?.cancel();
+        return false;
+      }
       const created = await json(answer);
       if (created["ok"] !== true) return false;
       const address = signed(base, created["signed_upload_url"] ?? created["signedUploadUrl"]);
       const headers = { "content-type": "application/octet-stream", "x-ms-blob-type": "BlockBlob" };
       const uploaded = await send(world, address, { method: "PUT", headers, body: Buffer.from(bytes) });
-      if (!uploaded.ok) throw new Error(`the cache's storage answered ${uploaded.status}`);
+      if (!uploaded.ok) return refuse(uploaded, "the cache's storage");
       const finished2 = await json(await call("FinalizeCacheEntryUpload", { key, version: VERSION, size_bytes: `${bytes.length}` }));
       if (finished2["ok"] !== true) throw new Error("the cache did not take the entry");
       return true;
@@ -580,6 +665,7 @@ var Share = class _Share {
     } catch (error) {
       const why = printable(error instanceof Error ? error.message : String(error));
       this.#commands.warning(new Problem("action.cache_failed", `the Actions cache cannot be ${what}: ${why}`, "this job goes on without it"));
+      this.#cache = void 0;
       return void 0;
     }
   }
@@ -620,36 +706,6 @@ function number(value2) {
   return typeof value2 === "number" && Number.isFinite(value2) ? value2 : 0;
 }
 
-// src/summary.ts
-var BAR = 20;
-function summary(status) {
-  const { token } = status;
-  const life = token === void 0 ? "no token is cached" : `\`${bar(token.left, token.lifetime)}\` ${span(token.left)} left of ${span(token.lifetime)}`;
-  const cells = [cell(status.profile), cell(status.place), life, `${status.made}`, `${status.saved}`];
-  const head = ["profile", "at", "token", "token requests made", "saved"];
-  return `### daypass
-
-${row(head)}${row(head.map(() => "---"))}${row(cells)}
-`;
-}
-function row(cells) {
-  return `| ${cells.join(" | ")} |
-`;
-}
-function cell(text) {
-  return printable(text).replace(/[\\`*_[\]<>|&]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-}
-function bar(left, lifetime) {
-  const full = Math.round(BAR * Math.min(1, Math.max(0, left / Math.max(lifetime, 1))));
-  return "█".repeat(full) + "░".repeat(BAR - full);
-}
-function span(seconds) {
-  const whole = Math.max(0, Math.round(seconds));
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole % 3600 / 60)];
-  if (hours > 0) return `${hours}h${minutes > 0 ? ` ${minutes}m` : ""}`;
-  return minutes > 0 ? `${minutes}m` : `${whole}s`;
-}
-
 // src/main.ts
 var FILES = ["ca_file", "api_ca_file"];
 async function name(env, inputs, folder) {
@@ -678,7 +734,7 @@ async function post(world) {
   const commands = new Commands(world);
   const state = (name2) => variable(world.env, `STATE_${name2}`);
   const folder = state("folder");
-  if (folder === void 0) return 0;
+  if (folder === void 0 || !isFolder(world.env, folder)) return 0;
   const told = /* @__PURE__ */ new Set();
   const attempt = async (work) => {
     await work().catch((error) => {
@@ -696,30 +752,32 @@ async function post(world) {
     const read = readInputs(world.env);
     inputs = { ...read, clientId: state("client") ?? read.clientId };
   });
-  if (agent !== void 0 && inputs !== void 0) await finish(world, commands, daypass, inputs, { folder, agent, state }, attempt);
+  const given = inputs;
+  let answers = true;
+  if (agent !== void 0 && given !== void 0) {
+    await attempt(async () => void (answers = await finish(world, commands, daypass, given, { folder, agent, state }, attempt)));
+  }
   if (owner) {
-    const socket = state("socket");
-    if (socket !== void 0) await attempt(() => stop(world, daypass, socket, state));
-    for (const path of [state("place"), folder]) if (path !== void 0) await attempt(() => removeFolder(path));
+    const [place, socket] = [state("place"), state("socket")];
+    const folders = [folder, ...place !== void 0 && isPlace(world.env, place) ? [place] : []];
+    if (socket !== void 0 && folders.includes((0, import_node_path4.dirname)(socket))) await attempt(() => stopAgent(world, daypass, socket, answers));
+    for (const path of folders) await attempt(() => removeFolder(path));
   }
   return 0;
-}
-async function stop(world, daypass, socket, state) {
-  try {
-    await stopAgent(daypass, { socket, env: {} });
-  } catch (error) {
-    await world.end(Number(state("pid")), state("binary") ?? "");
-    throw error;
-  }
 }
 async function finish(world, commands, daypass, inputs, { folder, agent, state }, attempt) {
   const profile = state("profile") ?? inputs.profile;
   if (inputs.mode === "token") warnOfAnEnd(world, commands, state("expires"));
-  if (inputs.mode === "token" && state("first") === "true" && !inputs.revoke) return;
+  if (inputs.mode === "token" && state("first") === "true" && !inputs.revoke) return true;
   const env = { DAYPASS_AGENT: agent };
   let status;
-  await attempt(async () => void (status = await ask(daypass, { env }, profile)));
-  if (status !== void 0 && inputs.summary) await commands.summary(summary(status));
+  let answers = false;
+  await attempt(async () => {
+    status = await ask(daypass, { env }, profile);
+    answers = true;
+  });
+  const told = inputs.summary ? status : void 0;
+  if (told !== void 0) await attempt(() => commands.summary(summary(told)));
   const { token } = status ?? {};
   if (inputs.share === "cache" && token && token.fingerprint !== state("fingerprint")) {
     await attempt(async () => {
@@ -730,6 +788,7 @@ async function finish(world, commands, daypass, inputs, { folder, agent, state }
   if (inputs.revoke && token && token.left > 0) {
     await attempt(async () => void await daypass.json({ args: ["revoke", profile, "--json"], env }));
   }
+  return answers;
 }
 function warnOfAnEnd(world, commands, expires) {
   const ended = expires === void 0 ? Number.NaN : Date.parse(expires);
@@ -741,11 +800,17 @@ function warnOfAnEnd(world, commands, expires) {
 }
 
 // src/entry/world.ts
-var import_node_child_process = require("node:child_process");
 var import_node_crypto4 = require("node:crypto");
-var import_promises5 = require("node:fs/promises");
 var import_node_http = __toESM(require("node:http"), 1);
-var import_node_stream = require("node:stream");
+
+// src/proxy.ts
+var NAMES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+function withSchemes(env) {
+  const named = Object.entries(env).filter(([name2]) => NAMES.includes(name2.toUpperCase()));
+  return Object.fromEntries(
+    named.flatMap(([name2, value2 = ""]) => value2 === "" ? [] : [[name2, /^no_/i.test(name2) || value2.includes("://") ? value2 : `http://${value2}`]])
+  );
+}
 
 // src/release.json
 var release_default = {
@@ -753,36 +818,77 @@ var release_default = {
   binaries: {}
 };
 
-// src/entry/world.ts
+// src/entry/end.ts
+var import_promises5 = require("node:fs/promises");
+var import_promises6 = require("node:timers/promises");
+var PATIENCE2 = 3e3;
+var STEP = 25;
+async function end(socket, patience = PATIENCE2) {
+  const found = await agents(socket);
+  for (const pid of found) signal(pid, "SIGTERM", "SIGCONT");
+  for (let waited = 0; waited < patience && (await agents(socket)).length > 0; waited += STEP) await (0, import_promises6.setTimeout)(STEP);
+  for (const pid of await agents(socket)) signal(pid, "SIGKILL");
+  return found.length > 0;
+}
+async function agents(socket) {
+  const names2 = await (0, import_promises5.readdir)("/proc").catch(() => []);
+  const lines = await Promise.all(
+    names2.filter((name2) => /^\d+$/.test(name2)).map(async (name2) => ({ pid: Number(name2), args: await commandLine(name2) }))
+  );
+  return lines.filter(({ args }) => args.includes("agent") && args[args.indexOf("--socket") + 1] === socket).map(({ pid }) => pid);
+}
+async function commandLine(pid) {
+  return (await (0, import_promises5.readFile)(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
+}
+function signal(pid, ...signals) {
+  try {
+    for (const name2 of signals) process.kill(pid, name2);
+  } catch {
+  }
+}
+
+// src/entry/run.ts
+var import_node_child_process = require("node:child_process");
+var import_node_stream = require("node:stream");
 var MAX_OUTPUT = 1024 * 1024;
-function realWorld() {
-  if (process.env["NODE_USE_ENV_PROXY"] === void 0) import_node_http.default.setGlobalProxyFromEnv?.(process.env);
-  return {
-    env: process.env,
-    host: `${process.platform}-${process.arch}`,
-    release: release_default,
-    now: () => /* @__PURE__ */ new Date(),
-    random: import_node_crypto4.randomUUID,
-    print: (text) => void process.stdout.write(text),
-    run,
-    end,
-    fetch
-  };
-}
-function enter(entry) {
-  void entry(realWorld()).then((code) => {
-    process.exitCode = code;
-  });
-}
-function run({ program, args, env, input: input2, timeout }) {
+var MAX_TIMEOUT = 2 ** 31 - 1;
+var GRACE2 = 3e3;
+function run(start) {
   return new Promise((resolve3) => {
-    const child = (0, import_node_child_process.spawn)(program, args, { env, timeout, stdio: "pipe" });
-    const [stdout, stderr] = [collected(child.stdout), collected(child.stderr)];
-    const end2 = (code, why = "") => resolve3({ code, stdout: stdout(), stderr: stderr().toString() + why });
-    child.on("error", (error) => end2(-1, error.message));
-    child.on("close", (code, signal) => end2(code ?? -1, signal === null ? "" : `it was ended by ${signal}`));
-    feed(child.stdin, input2);
+    const never = (error) => resolve3({ code: -1, late: false, stdout: Buffer.alloc(0), stderr: error instanceof Error ? error.message : String(error) });
+    try {
+      const child = (0, import_node_child_process.spawn)(start.program, start.args, { cwd: start.cwd, env: start.env, stdio: "pipe" });
+      child.on("error", never);
+      watch(child, start, resolve3);
+    } catch (error) {
+      never(error);
+    }
   });
+}
+function watch(child, { input: input2, timeout }, resolve3) {
+  const [stdout, stderr] = [collected(child.stdout), collected(child.stderr)];
+  let late = false;
+  let last;
+  const limit = setTimeout(() => {
+    late = true;
+    child.kill("SIGTERM");
+    last = setTimeout(() => {
+      child.kill("SIGKILL");
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }, GRACE2);
+  }, Math.min(timeout, MAX_TIMEOUT));
+  const done = () => {
+    clearTimeout(limit);
+    clearTimeout(last);
+  };
+  child.on("error", done);
+  child.on("close", (code, signal2) => {
+    done();
+    const why = signal2 === null ? "" : `it was ended by ${signal2}`;
+    resolve3({ code: code ?? -1, late, stdout: stdout(), stderr: stderr().toString() + why });
+  });
+  feed(child.stdin, input2);
 }
 function feed(to, what) {
   (0, import_node_stream.finished)(to, () => void 0);
@@ -797,9 +903,42 @@ function collected(from) {
   });
   return () => Buffer.concat(parts);
 }
-async function end(pid, program) {
-  const runs = await (0, import_promises5.readlink)(`/proc/${pid}/exe`).catch(() => "");
-  if (runs.replace(/ \(deleted\)$/, "") === program) process.kill(pid, "SIGTERM");
+
+// src/entry/world.ts
+function realWorld() {
+  return {
+    env: process.env,
+    host: `${process.platform}-${process.arch}`,
+    release: release_default,
+    now: () => /* @__PURE__ */ new Date(),
+    random: import_node_crypto4.randomUUID,
+    print: (text) => void process.stdout.write(text),
+    run,
+    end,
+    fetch: async (url, init) => {
+      useProxy();
+      return fetch(url, init);
+    }
+  };
+}
+var proxied = false;
+function useProxy() {
+  if (proxied || process.env["NODE_USE_ENV_PROXY"] !== void 0) return;
+  try {
+    import_node_http.default.setGlobalProxyFromEnv?.(withSchemes(process.env));
+  } catch {
+    throw new Error("HTTPS_PROXY or HTTP_PROXY is no address of a proxy");
+  }
+  proxied = true;
+}
+function enter(entry) {
+  const world = realWorld();
+  void entry(world).catch((error) => {
+    new Commands(world).error(Problem.of(error));
+    return 1;
+  }).then((code) => {
+    process.exitCode = code;
+  });
 }
 
 // src/entry/post.ts

@@ -24,7 +24,18 @@ export interface Agent {
   readonly answer: Readonly<Record<string, unknown>>
 }
 
-export async function startAgent(world: World, commands: Commands, daypass: Daypass, inputs: Inputs, job: Job, named: Named): Promise<Agent> {
+/** The path of the agent's socket, there or to come. */
+export async function placeOf(world: World, commands: Commands, job: Job): Promise<string> {
+  if (job.agent !== undefined) return job.agent
+  const place = await socketFolder(world, job.folder)
+  if (place !== job.folder) await commands.state('place', place)
+  const path = join(place, 's')
+  // Known before there is one: a step that is cancelled now leaves no agent that post does not find.
+  await commands.state('socket', path)
+  return path
+}
+
+export async function startAgent(commands: Commands, daypass: Daypass, inputs: Inputs, job: Job, named: Named, path: string): Promise<Agent> {
   if (job.agent !== undefined && named.profile === '') {
     throw new Problem('usage', 'a second use in one job must say which profile of its config it means', 'add profile: NAME')
   }
@@ -34,19 +45,13 @@ export async function startAgent(world: World, commands: Commands, daypass: Dayp
   if (job.agent !== undefined && inputs.revoke && !job.revokes) {
     throw new Problem('usage', 'revoke: true on a second use needs it on the first too', 'they share one agent, and it revokes only if it was started so')
   }
-  const args = ['--config', named.config, 'agent', ...(named.profile === '' ? [] : [named.profile]), '--detach', '--json']
-  const place = job.agent === undefined ? await socketFolder(world, job.folder) : undefined
-  if (place !== undefined && place !== job.folder) await commands.state('place', place)
-  const path = place === undefined ? (job.agent ?? '') : join(place, 's')
-  args.push('--socket', path)
+  const args = ['--config', named.config, 'agent', ...(named.profile === '' ? [] : [named.profile]), '--detach', '--json', '--socket', path]
   if (inputs.mode === 'gateway') args.push('--gateway')
   // What holds for an agent is said by who starts it.
   if (job.agent === undefined) args.push('--lifetime', inputs.lifetime, ...(inputs.revoke ? ['--allow-revoke'] : []))
-  // Known before there is one: a step that is cancelled now leaves no agent that post does not find.
-  if (job.agent === undefined) await commands.state('socket', path)
   const answer = await daypass.json({ args, secrets: named.secrets })
-  const { socket, pid } = answer
-  if (typeof socket !== 'string' || typeof pid !== 'number') {
+  const { socket } = answer
+  if (typeof socket !== 'string') {
     throw new Problem('action.internal', 'daypass does not say where its agent is', 'are the Action and binary: of one version?')
   }
   const address = `unix:${socket}`
@@ -54,7 +59,6 @@ export async function startAgent(world: World, commands: Commands, daypass: Dayp
   if (!joined) {
     // An agent that this job did not start has other secrets, and ends when others want.
     if (answer['joined'] === true) throw new Problem('action.no_start', `an agent that this job did not start is at ${printable(socket)}`)
-    await commands.state('pid', String(pid))
     await rememberAgent(job.folder, socket, inputs.revoke)
   }
   await commands.state('agent', address)
@@ -82,6 +86,13 @@ export function gatewayOf(agent: Agent): Record<string, string> {
   return found
 }
 
-export async function stopAgent(daypass: Daypass, agent: Pick<Agent, 'socket' | 'env'>): Promise<void> {
-  await daypass.ask({ args: ['agent', '--stop', '--socket', agent.socket], env: agent.env })
+/** Asks it to end, and ends its process where it cannot be asked: a step may have changed daypass, or the socket. */
+export async function stopAgent(world: World, daypass: Daypass, socket: string, answers = true): Promise<void> {
+  // One that was asked in vain is not asked again.
+  if (!answers && (await world.end(socket))) return
+  try {
+    await daypass.ask({ args: ['agent', '--stop', '--socket', socket] })
+  } finally {
+    await world.end(socket)
+  }
 }

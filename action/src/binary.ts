@@ -1,8 +1,10 @@
 // Finds the `daypass` to start, and never starts one whose SHA-256 is not the expected one: the bytes that were hashed
-// are written to a folder of the job's own, and started from there.
+// are written to a folder of the job's own, and looked at again before each start. A process of the same user that changes
+// them in between is not shut out.
 
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { readBody } from './body.ts'
@@ -32,7 +34,7 @@ export async function install(world: World, commands: Commands, inputs: Inputs, 
     : given(inputs.binary, inputs.binarySha256))
   const hash = sha256(bytes)
   // A second use in the job: what the first one runs is not replaced.
-  const there = await readFile(join(folder, 'bin', 'daypass')).then(sha256, () => undefined)
+  const there = await readBinary(join(folder, 'bin', 'daypass')).then(sha256, () => undefined)
   const bin = join(folder, there === undefined || there === hash ? 'bin' : `bin-${hash.slice(0, 8)}`)
   if (there !== hash) await place(bin, bytes)
   return { path: join(bin, 'daypass'), sha256: hash, from }
@@ -40,15 +42,27 @@ export async function install(world: World, commands: Commands, inputs: Inputs, 
 
 /** Fails when a file is not what it was. */
 export async function verify(found: Pick<Found, 'path' | 'sha256'>): Promise<void> {
-  const actual = await readFile(found.path).then(sha256, () => undefined)
+  const actual = await readBinary(found.path).then(sha256, () => undefined)
   if (actual !== found.sha256) {
     const what = actual === undefined ? 'is gone' : `has the SHA-256 ${actual}, not ${found.sha256}`
     throw new Problem('action.binary_changed', `the daypass of this job ${what}`, 'a step of this job has changed it: it is not started again')
   }
 }
 
+/** A file's bytes. What is no file, such as a pipe that nobody writes to, is none. */
+async function readBinary(path: string): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const found = await file.stat()
+    if (!found.isFile() || found.size > MAX_BINARY) throw new Error('it is no program')
+    return await file.readFile()
+  } finally {
+    await file.close()
+  }
+}
+
 async function given(path: string, expected: string | undefined): Promise<Source> {
-  const bytes = await readFile(path).catch(() => {
+  const bytes = await readBinary(path).catch(() => {
     throw new Problem('action.no_binary', `binary: ${printable(path)} cannot be read`, 'is it there before this step? A relative path starts at the workspace')
   })
   if (expected !== undefined) demand(bytes, expected, `binary: ${printable(path)}`)
@@ -66,7 +80,7 @@ async function released(world: World, commands: Commands, inputs: Inputs, folder
     )
   }
   const cached = toolCache(world, version)
-  const bytes = cached === undefined ? undefined : await readFile(cached).catch(() => undefined)
+  const bytes = cached === undefined ? undefined : await readBinary(cached).catch(() => undefined)
   if (cached !== undefined && bytes !== undefined) {
     if (sha256(bytes) === binary.sha256) return { bytes, from: 'tool cache' }
     commands.warning(new Problem('action.binary_mismatch', `the daypass in the tool cache is not the one of ${version}: another one is fetched`))
@@ -101,7 +115,10 @@ async function download(world: World, binary: Binary): Promise<Source> {
   let bytes: Uint8Array | undefined
   try {
     const answer = await world.fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_TIMEOUT) })
-    if (!answer.ok) throw new Error(`the server answered ${answer.status}`)
+    if (!answer.ok) {
+      await answer.body?.cancel()
+      throw new Error(`the server answered ${answer.status}`)
+    }
     bytes = await readBody(answer, MAX_BINARY)
   } catch (error) {
     throw failed(printable(error instanceof Error ? error.message : String(error)))
@@ -116,16 +133,20 @@ async function pip(world: World, folder: string, binary: Binary): Promise<Source
   const list = join(folder, 'requirements.txt')
   const hashes = binary.wheels.map(hash => ` --hash=sha256:${hash}`).join('')
   await writeFile(list, `daypass==${world.release.version}${hashes}\n`, { mode: 0o600 })
-  const args = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary=:all:', '--require-hashes']
+  // Isolated: neither a file of the workspace nor a variable of a step says what is imported.
+  const args = ['-I', '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary=:all:', '--require-hashes']
   try {
     const program = 'python3'
     const env = withoutInputs(world.env)
-    const ended = await world.run({ program, args: [...args, '--target', target, '-r', list], env, timeout: DOWNLOAD_TIMEOUT })
+    const ended = await world.run({ program, args: [...args, '--target', target, '-r', list], cwd: folder, env, timeout: DOWNLOAD_TIMEOUT })
+    if (ended.late) {
+      throw new Problem('action.no_end', 'pip did not end in time: it was ended', 'is the package index reachable? Or name a daypass with binary:')
+    }
     if (ended.code !== 0) {
       const last = printable(ended.stderr.trim().split('\n').at(-1) ?? '')
       throw new Problem('action.download_failed', `pip cannot install daypass: ${last}`, 'name a daypass with binary:')
     }
-    const bytes = await readFile(join(target, 'bin', 'daypass')).catch(() => {
+    const bytes = await readBinary(join(target, 'bin', 'daypass')).catch(() => {
       throw new Problem('action.binary_mismatch', 'the wheel holds no daypass', 'name one with binary:')
     })
     demand(bytes, binary.sha256, 'the daypass that pip installed')

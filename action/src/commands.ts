@@ -69,7 +69,9 @@ export class Commands {
     if (path === undefined) {
       throw new Problem('action.no_runner', `${name} is not set`, 'this runs in a step of GitHub Actions only')
     }
-    await appendFile(path, text)
+    await appendFile(path, text).catch((error: NodeJS.ErrnoException) => {
+      throw new Problem('action.file_failed', `${name} cannot be written: ${error.code}`, 'is the disk full?')
+    })
   }
 }
 

@@ -1,8 +1,11 @@
 // The `daypass` command: its file is checked before every start, secrets go to it by a pipe, and its errors become ours.
 
+import { dirname } from 'node:path'
+
 import { type Found, verify } from './binary.ts'
 import type { Commands } from './commands.ts'
 import { Problem, printable } from './problem.ts'
+import { span } from './summary.ts'
 import type { World } from './world.ts'
 
 export interface Ask {
@@ -11,10 +14,14 @@ export interface Ask {
   readonly secrets?: string
   readonly input?: Uint8Array
   readonly env?: Readonly<Record<string, string>>
+  /** The seconds that it was told to wait. */
+  readonly wait?: number
 }
 
-/** Longer than daypass waits for anything by itself. */
-const TIMEOUT = 120_000
+/** Longer than daypass waits for anything by itself, in seconds. */
+const PATIENCE = 120
+/** What it may take beyond what it was told to wait. */
+const GRACE = 30
 
 export class Daypass {
   readonly #world: World
@@ -30,13 +37,15 @@ export class Daypass {
   }
 
   /** Runs it and returns what it wrote to stdout; what it told on stderr goes to the log. */
-  async ask({ args, secrets, input, env }: Ask): Promise<Buffer> {
+  async ask({ args, secrets, input, env, wait }: Ask): Promise<Buffer> {
     await verify(this.#found)
+    const limit = wait === undefined ? PATIENCE : wait + GRACE
     const ended = await this.#world.run({
       program: this.#found.path,
       args: [...args, ...(secrets === undefined ? [] : ['--secrets-fd', '0'])],
+      cwd: dirname(this.#found.path),
       env: { ...this.#env, ...env },
-      timeout: TIMEOUT,
+      timeout: limit * 1000,
       // An empty line ends the secrets; what follows is for the verb.
       ...(secrets === undefined ? {} : { input: Buffer.concat([Buffer.from(`${secrets}\n`), input ?? Buffer.alloc(0)]) }),
     })
@@ -45,6 +54,9 @@ export class Daypass {
     told.filter(line => line.startsWith('::add-mask::')).forEach(line => this.#world.print(`${line}\n`))
     const error = told.map(problem).find(error => error !== undefined)
     for (const line of told) this.#tell(line)
+    if (ended.late) {
+      throw new Problem('action.no_end', `daypass did not end within ${span(limit)}: it was ended`, 'is the machine overloaded? daypass itself gives up earlier')
+    }
     if (ended.code !== 0) throw error ?? ownFault(ended.code, ended.stderr)
     return Buffer.from(ended.stdout)
   }

@@ -118,6 +118,12 @@ function clientIdOf(env: Environment, provider: string | undefined): string | un
   return names.map(name => variable(env, name)?.trim()).find(id => id && !id.startsWith('daypass-local-'))
 }
 
+/** What a duration has in seconds. */
+export function seconds(duration: string): number {
+  const factors: Readonly<Record<string, number>> = { m: 60, h: 3600, d: 86_400 }
+  return Number.parseInt(duration, 10) * (factors[duration.slice(-1)] ?? 1)
+}
+
 function yes(name: string, text: string | undefined, otherwise: boolean): boolean {
   return text === undefined ? otherwise : oneOf(name, text.toLowerCase(), ['true', 'false']) === 'true'
 }

@@ -2,13 +2,15 @@
 // joins the agent of the first one finds that one's folder; every other use has its own, whatever became of the others.
 
 import { lstat, mkdir, readFile, readdir, realpath, rm, writeFile } from 'node:fs/promises'
-import { isAbsolute, join, relative, resolve } from 'node:path'
+import { basename, isAbsolute, join, relative, resolve } from 'node:path'
 
 import { type Event, distrust } from './event.ts'
 import { Problem, printable } from './problem.ts'
 import { type Environment, type World, variable } from './world.ts'
 
 const PREFIX = 'daypass-action-'
+/** Of a folder elsewhere, for a socket. */
+const PLACE = 'daypass-'
 /** The file that holds the path of the agent's socket. */
 const AGENT = 'agent'
 /** The file that is there where the agent revokes tokens. */
@@ -40,6 +42,17 @@ export async function openJob(world: World): Promise<Job> {
   return { folder: await fresh(world, parent, PREFIX), agent: undefined, revokes: false }
 }
 
+/** Whether a folder can be one that was made here. */
+export function isFolder(env: Environment, folder: string): boolean {
+  return folder === join(variable(env, 'RUNNER_TEMP') ?? '/', basename(folder)) && basename(folder).startsWith(PREFIX)
+}
+
+/** The same for one that has a socket only. */
+export function isPlace(env: Environment, folder: string): boolean {
+  const parents = [variable(env, 'TMPDIR'), '/tmp']
+  return parents.some(parent => parent !== undefined && folder === join(parent, basename(folder))) && basename(folder).startsWith(PLACE)
+}
+
 /** A folder that nobody has foreseen, and nobody else can look into. */
 async function fresh(world: World, parent: string, prefix: string): Promise<string> {
   const folder = join(parent, `${prefix}${world.random().slice(0, 8)}`)
@@ -54,7 +67,7 @@ export async function socketFolder(world: World, folder: string): Promise<string
   const fits = (parent: string) => Buffer.byteLength(join(parent, 'daypass-12345678', 's')) <= MAX_SOCKET
   if (Buffer.byteLength(join(folder, 's')) <= MAX_SOCKET) return folder
   const parent = [variable(world.env, 'TMPDIR'), '/tmp'].find(parent => parent !== undefined && isAbsolute(parent) && fits(parent))
-  return fresh(world, parent ?? '/tmp', 'daypass-')
+  return fresh(world, parent ?? '/tmp', PLACE)
 }
 
 /** Whether it is a folder of this user alone. */

@@ -6,13 +6,13 @@ import { type Found, install, withoutInputs } from './binary.ts'
 import { Commands } from './commands.ts'
 import { Daypass } from './daypass.ts'
 import { emptySecretHint, readEvent } from './event.ts'
-import { type Inputs, located, readInputs } from './inputs.ts'
-import { openJob, trusted, writeConfig } from './job.ts'
+import { type Inputs, located, readInputs, seconds } from './inputs.ts'
+import { openJob, removeFolder, trusted, writeConfig } from './job.ts'
 import { basic, forms } from './masks.ts'
 import { Problem } from './problem.ts'
 import { OWN, input, toml, variablesOf } from './profile.ts'
 import { type Named, Share } from './share.ts'
-import { type Agent, gatewayOf, startAgent, stopAgent } from './agent.ts'
+import { type Agent, gatewayOf, placeOf, startAgent, stopAgent } from './agent.ts'
 import { type Status, readStatus } from './status.ts'
 import { span } from './summary.ts'
 import type { World } from './world.ts'
@@ -35,8 +35,15 @@ async function run(world: World, commands: Commands): Promise<void> {
   const inputs = await checked(world, commands)
   const job = await openJob(world)
   const { folder } = job
-  await commands.state('folder', folder)
-  if (job.agent === undefined) await commands.state('first', 'true')
+  try {
+    await commands.state('folder', folder)
+  } catch (error) {
+    // Post will not know of it.
+    if (job.agent === undefined) await removeFolder(folder)
+    throw error
+  }
+  // Also when it is not: a step could have set the variable.
+  await commands.state('first', String(job.agent === undefined))
   const found = await install(world, commands, inputs, folder)
   await commands.state('binary', found.path)
   await commands.state('sha256', found.sha256)
@@ -45,19 +52,34 @@ async function run(world: World, commands: Commands): Promise<void> {
   const share = inputs.share === 'cache' ? await Share.open(world, commands, daypass, inputs, named) : undefined
   if (share !== undefined && inputs.clientId !== undefined) await commands.state('client', inputs.clientId)
   const restored = await share?.restore()
-  const agent = await startAgent(world, commands, daypass, inputs, job, named)
+  const path = await placeOf(world, commands, job)
+  let agent: Agent
   try {
+    agent = await startAgent(commands, daypass, inputs, job, named, path)
     const token = await prove(commands, daypass, inputs, agent)
     await commands.state('profile', agent.profile)
     await commands.state('expires', token.expiresAt)
     if (share !== undefined) await offer(commands, daypass, share, agent, restored)
     await hand(world, commands, inputs, found, agent, token)
-    // The agent has read it, and it may hold the password of a proxy.
-    if (inputs.config === undefined) await rm(named.config)
+  } catch (error) {
+    // The job may go on: not with an agent that has the secret and that nobody uses. Revoking is for post.
+    if (job.agent === undefined && !inputs.revoke) await forsake(world, commands, path)
+    throw error
   } finally {
-    // Its one token is in the environment by now, and nobody will ask for another; only who revokes it needs the agent.
-    if (inputs.mode === 'token' && !agent.joined && !inputs.revoke) await stopAgent(daypass, agent)
+    // The agent has read it, and it may hold the password of a proxy.
+    if (inputs.config === undefined) await rm(named.config, { force: true })
   }
+  // Its one token is in the environment by now, and nobody will ask for another; only who revokes it needs the agent.
+  if (inputs.mode === 'token' && !agent.joined && !inputs.revoke) {
+    await stopAgent(world, daypass, path)
+    await commands.state('socket', '')
+  }
+}
+
+async function forsake(world: World, commands: Commands, path: string): Promise<void> {
+  await world.end(path)
+  // Nothing is left to ask. What cannot be written now is no worse than what has gone wrong before.
+  for (const name of ['agent', 'socket']) await commands.state(name, '').catch(() => undefined)
 }
 
 /** The inputs, as far as they may be believed; from here on the log hides the secret. */
@@ -123,7 +145,7 @@ interface Proof {
 /** A token, before any step relies on one. */
 async function prove(commands: Commands, daypass: Daypass, inputs: Inputs, agent: Agent): Promise<Proof> {
   const args = ['token', agent.profile, '--json', '--timeout', inputs.timeout]
-  const answer = await daypass.json({ args, env: agent.env })
+  const answer = await daypass.json({ args, env: agent.env, wait: seconds(inputs.timeout) })
   const value = answer['access_token']
   if (typeof value !== 'string' || value === '') throw new Problem('action.internal', 'daypass answered without a token')
   commands.mask(forms(value))

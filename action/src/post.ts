@@ -1,11 +1,13 @@
 // After the job, whatever became of it: what is new is shared, told and, where that is wanted, revoked; then the agent ends
 // and the folder goes. Nothing here fails a job.
 
+import { dirname } from 'node:path'
+
 import { stopAgent } from './agent.ts'
 import { Commands } from './commands.ts'
 import { Daypass } from './daypass.ts'
 import { type Inputs, readInputs } from './inputs.ts'
-import { removeFolder } from './job.ts'
+import { isFolder, isPlace, removeFolder } from './job.ts'
 import { ask, environment, name } from './main.ts'
 import { Problem } from './problem.ts'
 import { Share } from './share.ts'
@@ -17,8 +19,8 @@ export async function post(world: World): Promise<number> {
   const commands = new Commands(world)
   const state = (name: string) => variable(world.env, `STATE_${name}`)
   const folder = state('folder')
-  // Main did not get far enough to leave anything.
-  if (folder === undefined) return 0
+  // Main did not get far enough to leave anything; what a step may have said of it does not count.
+  if (folder === undefined || !isFolder(world.env, folder)) return 0
   const told = new Set<string>()
   const attempt = async (work: () => Promise<void>) => {
     await work().catch((error: unknown) => {
@@ -39,22 +41,18 @@ export async function post(world: World): Promise<number> {
     // A step may have changed the variable that named it.
     inputs = { ...read, clientId: state('client') ?? read.clientId }
   })
-  if (agent !== undefined && inputs !== undefined) await finish(world, commands, daypass, inputs, { folder, agent, state }, attempt)
+  const given = inputs
+  let answers = true
+  if (agent !== undefined && given !== undefined) {
+    await attempt(async () => void (answers = await finish(world, commands, daypass, given, { folder, agent, state }, attempt)))
+  }
   if (owner) {
-    const socket = state('socket')
-    if (socket !== undefined) await attempt(() => stop(world, daypass, socket, state))
-    for (const path of [state('place'), folder]) if (path !== undefined) await attempt(() => removeFolder(path))
+    const [place, socket] = [state('place'), state('socket')]
+    const folders = [folder, ...(place !== undefined && isPlace(world.env, place) ? [place] : [])]
+    if (socket !== undefined && folders.includes(dirname(socket))) await attempt(() => stopAgent(world, daypass, socket, answers))
+    for (const path of folders) await attempt(() => removeFolder(path))
   }
   return 0
-}
-
-async function stop(world: World, daypass: Daypass, socket: string, state: State): Promise<void> {
-  try {
-    await stopAgent(daypass, { socket, env: {} })
-  } catch (error) {
-    await world.end(Number(state('pid')), state('binary') ?? '')
-    throw error
-  }
 }
 
 type State = (name: string) => string | undefined
@@ -65,6 +63,7 @@ interface Left {
   readonly state: State
 }
 
+/** Returns whether the agent answers. */
 async function finish(
   world: World,
   commands: Commands,
@@ -72,15 +71,20 @@ async function finish(
   inputs: Inputs,
   { folder, agent, state }: Left,
   attempt: (work: () => Promise<void>) => Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
   const profile = state('profile') ?? inputs.profile
   if (inputs.mode === 'token') warnOfAnEnd(world, commands, state('expires'))
   // Its agent has ended in main.
-  if (inputs.mode === 'token' && state('first') === 'true' && !inputs.revoke) return
+  if (inputs.mode === 'token' && state('first') === 'true' && !inputs.revoke) return true
   const env = { DAYPASS_AGENT: agent }
   let status: Status | undefined
-  await attempt(async () => void (status = await ask(daypass, { env }, profile)))
-  if (status !== undefined && inputs.summary) await commands.summary(summary(status))
+  let answers = false
+  await attempt(async () => {
+    status = await ask(daypass, { env }, profile)
+    answers = true
+  })
+  const told = inputs.summary ? status : undefined
+  if (told !== undefined) await attempt(() => commands.summary(summary(told)))
   const { token } = status ?? {}
   if (inputs.share === 'cache' && token && token.fingerprint !== state('fingerprint')) {
     await attempt(async () => {
@@ -92,6 +96,7 @@ async function finish(
   if (inputs.revoke && token && token.left > 0) {
     await attempt(async () => void (await daypass.json({ args: ['revoke', profile, '--json'], env })))
   }
+  return answers
 }
 
 /** The token in the environment of the steps was one that nobody renews. */

@@ -13,6 +13,10 @@ export class Problem extends Error {
   static of(error: unknown): Problem {
     if (error instanceof Problem) return error
     const text = error instanceof Error ? error.message : String(error)
+    // Of a system call on a file: its code, and the path where there is one.
+    if (error instanceof Error && 'syscall' in error && 'code' in error) {
+      return new Problem('action.file_failed', printable(text), 'may the runner write there, and is there space?')
+    }
     return new Problem('action.internal', text, 'this is a defect of the Action')
   }
 

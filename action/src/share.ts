@@ -22,7 +22,7 @@ export class Share {
   readonly #commands: Commands
   readonly #daypass: Daypass
   readonly #named: Named
-  readonly #cache: Cache | undefined
+  #cache: Cache | undefined
   readonly #prefix: string
 
   private constructor(commands: Commands, daypass: Daypass, named: Named, cache: Cache | undefined, prefix: string) {
@@ -68,6 +68,8 @@ export class Share {
     } catch (error) {
       const why = printable(error instanceof Error ? error.message : String(error))
       this.#commands.warning(new Problem('action.cache_failed', `the Actions cache cannot be ${what}: ${why}`, 'this job goes on without it'))
+      // One that does not answer is not waited for twice.
+      this.#cache = undefined
       return undefined
     }
   }

@@ -20,6 +20,8 @@ export interface Binary {
 export interface Start {
   readonly program: string
   readonly args: readonly string[]
+  /** Never the workspace: what lies there may be a stranger's, and programs look where they are started. */
+  readonly cwd: string
   readonly env: Readonly<Record<string, string>>
   /** Written to its stdin, which is then closed. */
   readonly input?: Uint8Array
@@ -29,6 +31,8 @@ export interface Start {
 export interface Ended {
   /** The exit code; -1 when it did not run or did not end in time. */
   readonly code: number
+  /** It was ended because its time was over. */
+  readonly late: boolean
   readonly stdout: Uint8Array
   readonly stderr: string
 }
@@ -46,8 +50,8 @@ export interface World {
   /** Writes to the log, where workflow commands are read too. */
   print(text: string): void
   run(start: Start): Promise<Ended>
-  /** Ends a process, if it still is one of that program. */
-  end(pid: number, program: string): Promise<void>
+  /** Ends the process of the agent with this socket, and returns whether there was one. */
+  end(socket: string): Promise<boolean>
   fetch(url: string, init: RequestInit): Promise<Response>
 }
 

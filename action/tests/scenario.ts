@@ -43,7 +43,7 @@ export interface Scenario {
   readonly post?: boolean
 }
 
-export type Answer = Partial<{ code: number; stdout: string | Uint8Array; stderr: string }>
+export type Answer = Partial<{ code: number; late: boolean; stdout: string | Uint8Array; stderr: string }>
 
 export function sha256(bytes: string | Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
@@ -146,16 +146,19 @@ async function played(scenario: Scenario, root: string): Promise<string> {
       // A secret in an environment would be seen nowhere else in the snapshot.
       const seen = Object.entries(start.env).filter(([name, value]) => /^(INPUT_|STATE_|ACTIONS_)/.test(name) || value.includes(SECRET))
       for (const [name] of seen) told.push(`  LEAKED INTO THE ENVIRONMENT: ${name}`)
+      // Programs find what lies where they are started.
+      if (!start.cwd.startsWith(join(root, 'temp'))) told.push(`  LEAKED: STARTED IN ${start.cwd}`)
       const answers = scenario.daypass?.[verb]
       const number = counts.get(verb) ?? 0
       counts.set(verb, number + 1)
       const scripted = Array.isArray(answers) ? answers[Math.min(number, answers.length - 1)] : answers
-      const { code = 0, stdout = '', stderr = '' } = own ? ((scripted as Answer | undefined) ?? usual(verb, start.args)) : ((await scenario.programs?.(start, root)) ?? {})
+      const { code = 0, late = false, stdout = '', stderr = '' } = own ? ((scripted as Answer | undefined) ?? usual(verb, start.args)) : ((await scenario.programs?.(start, root)) ?? {})
       const bytes = Buffer.from(stdout as string)
-      return { code, stdout: Buffer.from(bytes.toString('latin1').replaceAll('$ROOT', root), 'latin1'), stderr }
+      return { code, late, stdout: Buffer.from(bytes.toString('latin1').replaceAll('$ROOT', root), 'latin1'), stderr }
     },
-    async end(pid) {
-      told.push(`ends process ${pid}`)
+    async end(socket) {
+      told.push(`ends who is still at ${socket}`)
+      return false
     },
     async fetch(url, init) {
       const request = new Request(url, init)

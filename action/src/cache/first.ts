@@ -2,7 +2,7 @@
 
 import type { World } from '../world.ts'
 import type { Cache } from './service.ts'
-import { VERSION, download, json, send } from './transfer.ts'
+import { VERSION, download, json, refuse, send } from './transfer.ts'
 
 export function first(world: World, base: string, token: string | undefined): Cache {
   const api = `${base.replace(/\/$/, '')}/_apis/artifactcache`
@@ -22,12 +22,15 @@ export function first(world: World, base: string, token: string | undefined): Ca
     },
     async save(key, bytes) {
       const reserved = await post('caches', { key, version: VERSION, cacheSize: bytes.length })
-      if (reserved.status === 409 || reserved.status === 400) return false
+      if (reserved.status === 409 || reserved.status === 400) {
+        await reserved.body?.cancel()
+        return false
+      }
       const id = Number((await json(reserved))['cacheId'])
       const range = { 'content-type': 'application/octet-stream', 'content-range': `bytes 0-${bytes.length - 1}/*` }
       const uploaded = await send(world, `${api}/caches/${id}`, { method: 'PATCH', headers: { ...headers, ...range }, body: Buffer.from(bytes) })
       const committed = uploaded.ok ? await post(`caches/${id}`, { size: bytes.length }) : uploaded
-      if (!committed.ok) throw new Error(`the cache answered ${committed.status}`)
+      if (!committed.ok) return refuse(committed)
       return true
     },
   }

@@ -13,22 +13,32 @@ const TIMEOUT = 10_000
 
 export async function send(world: World, url: string, init: RequestInit): Promise<Response> {
   const answer = await world.fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT) })
-  if (answer.status >= 500) throw new Error(`the cache answered ${answer.status}`)
+  if (answer.status >= 500) return refuse(answer)
   return answer
 }
 
+/** What is behind the status is not waited for. */
+export async function refuse(answer: Response, what = 'the cache'): Promise<never> {
+  await answer.body?.cancel()
+  throw new Error(`${what} answered ${answer.status}`)
+}
+
 export async function json(answer: Response): Promise<Record<string, unknown>> {
-  if (!answer.ok) throw new Error(`the cache answered ${answer.status}`)
+  if (!answer.ok) return refuse(answer)
   const bytes = await readBody(answer, MAX_ENTRY)
-  const value: unknown = bytes && JSON.parse(Buffer.from(bytes).toString())
-  if (typeof value !== 'object' || value === null) throw new Error('the cache answered no JSON object')
-  return value as Record<string, unknown>
+  try {
+    const value: unknown = bytes && JSON.parse(Buffer.from(bytes).toString())
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
+  } catch {
+    // Told below, without what it said.
+  }
+  throw new Error('the cache answered no JSON object')
 }
 
 /** Gets the bytes from a signed address, which is told nothing about us. */
 export async function download(world: World, service: string, address: unknown): Promise<Uint8Array> {
   const answer = await send(world, signed(service, address), {})
-  if (!answer.ok) throw new Error(`the cache's storage answered ${answer.status}`)
+  if (!answer.ok) return refuse(answer, "the cache's storage")
   const bytes = await readBody(answer, MAX_ENTRY)
   if (bytes === undefined) throw new Error(`the entry is larger than ${MAX_ENTRY / 1024} KiB`)
   return bytes

@@ -95,7 +95,11 @@ function gitHub(answer: (url: string, answer: ServerResponse) => void): [Server,
 
 test('pip installs the wheel whose hash is known, and no other', async () => {
   const pip = `\n  env: { PIP_NO_INDEX: '1', PIP_FIND_LINKS: '${files}', RUNNER_TOOL_CACHE: '${bench.root}/none' }`
-  const known = await bench.run(job({ install: 'pip' }, pip))
+  // What a stranger's change has in the workspace, and what a step says of where modules are, is not what is started.
+  const pwned = join(bench.root, 'pwned')
+  const strange = `- run: echo "open('${pwned}', 'w')" | tee pip.py sitecustomize.py; echo "PYTHONPATH=$PWD" >> "$GITHUB_ENV"\n`
+  const known = await bench.run(job({ install: 'pip' }, pip).replace(/^( +)- uses: .\/action$/m, `$1${strange}$&`))
+  assert.ok(!existsSync(pwned))
   assert.equal(known.code, 0, known.log)
   assert.match(known.log, /daypass from pip/)
   const other = join(bench.root, 'other')
