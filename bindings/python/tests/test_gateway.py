@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -67,3 +68,43 @@ def test_it_ends_when_the_process_that_started_it_is_killed(daypass_genesys_sand
             time.sleep(0.05)
         except OSError:
             break
+
+
+def test_ctrl_c_leaves_it_to_the_end_of_the_block(daypass_genesys_sandbox: Sandbox) -> None:
+    script = (
+        "import daypass.genesys, time, urllib.request\n"
+        "with daypass.genesys.gateway() as gateway:\n"
+        "    try:\n"
+        "        print(gateway.url, flush=True)\n"
+        "        time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n"
+        "        time.sleep(0.3)\n"
+        "        try:\n"
+        "            urllib.request.urlopen(gateway.url, timeout=5)\n"
+        "        except urllib.request.HTTPError as error:\n"
+        "            print('it answers', flush=True)\n"
+    )
+    # A terminal sends it to the whole group.
+    job = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert job.stdout is not None
+    url = job.stdout.readline().strip()
+    os.killpg(job.pid, signal.SIGINT)
+    assert job.communicate(timeout=30)[0] == "it answers\n"
+    with pytest.raises(OSError):
+        urllib.request.urlopen(url, timeout=2)
+
+
+def test_it_can_be_entered_again(daypass_genesys_sandbox: Sandbox) -> None:
+    gateway = daypass.genesys.gateway()
+    with gateway as outer:
+        url = outer.url
+        with gateway as inner, gateway:
+            assert inner is outer and inner.url == url
+        with pytest.raises(urllib.request.HTTPError):
+            urllib.request.urlopen(url, timeout=5)
+        assert gateway.start().url == url
+    with pytest.raises(OSError):
+        urllib.request.urlopen(url, timeout=2)
+    with gateway:
+        with pytest.raises(urllib.request.HTTPError):
+            urllib.request.urlopen(gateway.url, timeout=5)

@@ -30,7 +30,7 @@ CLASSES = {
 class Gateway:
     """A reverse proxy on this machine that puts a valid token on each request, and survives a 401.
 
-    `url` is where it is, `env` the environment for a command that is to use it: its credentials are local ones, worth
+    It can be entered again while it runs, and ends with the outermost block. `url` is where it is, `env` the environment for a command that is to use it: its credentials are local ones, worth
     nothing elsewhere.
     """
 
@@ -38,36 +38,48 @@ class Gateway:
         self._profile = profile
         self._env = None if env is None else dict(env)
         self._process: subprocess.Popen[str] | None = None
+        self._blocks = 0
         self.url = ""
         self.env: dict[str, str] = {}
 
     def start(self) -> Gateway:
-        """Starts it and waits until it is ready."""
+        """Starts it and waits until it is ready. One that runs already goes on."""
+        if self._process is not None:
+            return self
         profile = [] if self._profile is None else [self._profile]
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             [command(), "--log-format", "json", "exec", *profile, "--gateway", "--", sys.executable, "-I", "-c", CHILD],
             env=self._env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Ctrl-C is for this process, which may have something to tidy up: the gateway ends when it ends it.
+            start_new_session=True,
         )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+        except BaseException:
+            process.communicate()
+            raise
         if not line:
-            raise _failed(self._process.communicate()[1])
+            raise _failed(process.communicate()[1])
+        self._process = process
         self.env = json.loads(line)
         self.url = self.env["DAYPASS_GATEWAY_URL"]
         return self
 
     def close(self) -> None:
         """Ends it, once it has answered all who wait."""
-        process, self._process = self._process, None
+        process, self._process, self._blocks = self._process, None, 0
         if process is not None:
             process.communicate()
 
     def __enter__(self) -> Gateway:
-        return self.start()
+        self.start()
+        self._blocks += 1
+        return self
 
     def __exit__(
         self,
@@ -75,7 +87,9 @@ class Gateway:
         error: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        self.close()
+        self._blocks -= 1
+        if self._blocks <= 0:
+            self.close()
 
     def __repr__(self) -> str:
         return f"<Gateway {self.url or 'not started'}>"
