@@ -156,6 +156,27 @@ def test_forks_from_many_threads_while_tokens_come_and_go(
             thread.join()
 
 
+SUITE = """
+import daypass, pytest
+
+@pytest.mark.parametrize("number", range(24))
+def test_of_somebody(number):
+    with open("tokens.txt", "a") as tokens:
+        tokens.write(daypass.token() + "\\n")
+"""
+
+
+def test_the_workers_of_pytest_xdist_share_one_token(world: World) -> None:
+    world.sandbox.fault("delay_ms=150")
+    (world.folder / "test_suite.py").write_text(SUITE)
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "4", "-p", "no:cacheprovider", "test_suite.py"]
+    env = {"PATH": os.environ["PATH"], "HOME": str(world.folder), **world.env}
+    told = subprocess.run(command, cwd=world.folder, env=env, capture_output=True, text=True, timeout=60)
+    assert "24 passed" in told.stdout, told
+    assert len(set((world.folder / "tokens.txt").read_text().split())) == 1
+    assert world.sandbox.token_requests == 1
+
+
 def _token_of(env: dict[str, str]) -> str:
     return daypass.TokenSource(env=env).token()
 
