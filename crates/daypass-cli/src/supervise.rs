@@ -64,6 +64,8 @@ pub(crate) fn forbid_core() {
 
 /// A command, with all that it gets.
 pub(crate) struct Charge {
+    /// What becomes the command.
+    becomes: OsString,
     program: OsString,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -75,13 +77,14 @@ impl Charge {
         arguments: &[OsString],
         environment: Vec<(OsString, OsString)>,
     ) -> Self {
-        Self { program: program.to_owned(), arguments: arguments.to_vec(), environment }
+        let becomes = "/proc/self/exe".into();
+        Self { becomes, program: program.to_owned(), arguments: arguments.to_vec(), environment }
     }
 
     /// This program, which becomes the command.
     fn command(&self) -> Command {
         let core = CORE.get().and_then(|limit| limit.current);
-        let mut command = Command::new("/proc/self/exe");
+        let mut command = Command::new(&self.becomes);
         command
             .arg0("daypass")
             .arg(BECOME)
@@ -206,6 +209,31 @@ fn cannot_run(program: &OsStr, error: &io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_command_is_ended_when_the_server_beside_it_fails() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let (becomes, told) = (folder.path().join("become"), folder.path().join("told"));
+        // In place of this program, which is a test here.
+        std::fs::write(&becomes, "#!/bin/sh\nshift 3\nexec \"$@\"\n").unwrap();
+        std::fs::set_permissions(&becomes, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let line = "trap 'echo ended >> \"$0\"; exit 0' TERM; echo up >> \"$0\"; sleep 60 & wait";
+        let arguments = ["-c".into(), line.into(), told.clone().into_os_string()];
+        let path = (OsString::from("PATH"), OsString::from("/usr/bin:/bin"));
+        let mut charge = Charge::new(OsStr::new("sh"), &arguments, vec![path]);
+        charge.becomes = becomes.into_os_string();
+        let server = async {
+            while std::fs::read_to_string(&told).unwrap_or_default().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            Error::new(Code::Internal, "the gateway ended by itself")
+        };
+        let failure = supervise(&charge, server).await.unwrap_err();
+        assert_eq!((failure.exit_code, failure.error.code()), (FAILED, Code::Internal));
+        assert_eq!(std::fs::read_to_string(&told).unwrap(), "up\nended\n");
+    }
 
     #[test]
     fn only_what_was_started_for_it_becomes_a_command() {

@@ -2,7 +2,7 @@
 //!
 //! Programs that know nothing of daypass talk plain http to it, with a local credential that is
 //! worth nothing elsewhere; it talks to one API, and answers a 401 with another token and the same
-//! request. Files, from the outside in: `listen`, `serve`, `timer` (connections); `admit` with
+//! request. Files, from the outside in: `listen`, `serve` and `linger`, `timer` (connections); `admit` with
 //! `target`, `guard`, `local`, `login` (who may ask for what); `exchange` with `headers`,
 //! `outgoing`, `replay` (with `segments`), `refusal`, `challenge`, `suspicion`, `throttled`, `pace` (a request on its way);
 //! `tokens`; `upstream` (the API); `answer` (what the gateway says itself).
@@ -15,6 +15,7 @@ mod counts;
 mod exchange;
 mod guard;
 mod headers;
+mod linger;
 mod listen;
 mod local;
 mod login;

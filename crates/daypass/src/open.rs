@@ -218,7 +218,11 @@ pub const LOCAL_PREFIX: &str = "daypass-local-";
 /// A gateway's local credential is worth nothing at an issuer, which would only say that it does
 /// not know the client.
 fn refuse_local(client_id: &str, client_secret: &SecretText) -> Result<(), Error> {
-    if !client_id.starts_with(LOCAL_PREFIX) && !client_secret.expose().starts_with(LOCAL_PREFIX) {
+    // Also behind a space, a line feed or a quote that came along.
+    let bare = |text: &str| {
+        text.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).starts_with(LOCAL_PREFIX)
+    };
+    if !bare(client_id) && !bare(client_secret.expose()) {
         return Ok(());
     }
     Err(Error::new(

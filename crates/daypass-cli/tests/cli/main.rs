@@ -23,6 +23,7 @@ mod exec;
 mod exec_environment;
 mod forget;
 mod formats;
+mod local;
 mod manual;
 mod min_ttl;
 mod out;

@@ -21,6 +21,7 @@ use tokio::time::sleep;
 use super::counts::Event;
 use super::exchange::Exchange;
 use super::guard::Authorities;
+use super::linger::Linger;
 use super::listen::Port;
 use super::timer::OneTimer;
 use crate::crowd::{Connection, Crowd};
@@ -133,7 +134,7 @@ async fn connection(
         .header_read_timeout(HEADERS)
         .max_header_size(BUFFER)
         .max_buf_size(BUFFER);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Linger::new(stream)), service));
     let told = stop.clone();
     let mut stopping = Some(Box::pin(has_stopped(stop)));
     let mut waiting: Option<Waker> = None;

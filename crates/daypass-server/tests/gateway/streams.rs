@@ -27,6 +27,34 @@ async fn a_hundred_continue_is_said_when_the_body_is_wanted_and_not_passed_on() 
     assert!(seen[0].ends_with("\r\n\r\nbody") && !seen[0].contains("expect"), "{seen:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_still_sends_can_read_the_answer_that_came_before() {
+    use std::io::{Read, Write};
+
+    let early = answer("413 Content Too Large", "connection: close\r\n", "too much");
+    let api = Api::start(move |_| Act::Early(early.clone())).await;
+    let running = Running::before(&api.url(), tokens());
+    let (fields, port) = (running.fields(), running.gateway.port());
+    let foreign = fields.replace("daypass-local-token", "daypass-local-other");
+    // The API's own answer, and one of the gateway.
+    for (fields, status) in [(fields, "413"), (foreign, "401")] {
+        let read = tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+            let head = format!("POST /api HTTP/1.1\r\n{fields}content-length: 90000000\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            // More than the kernel takes in while nobody reads it.
+            let part = vec![b'x'; 1_000_000];
+            let sent = (0..30).try_for_each(|_| stream.write_all(&part));
+            let mut answer = String::new();
+            let read = stream.read_to_string(&mut answer);
+            (sent.map_err(|e| e.kind()), read.map_err(|e| e.kind()), answer)
+        });
+        let (sent, read, answer) = read.await.unwrap();
+        assert!(sent.is_ok() && read.is_ok(), "{sent:?} {read:?} {answer}");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn head_keeps_its_length_and_has_no_body() {
     let api = Api::start(|_| {
