@@ -221,8 +221,11 @@ impl Source {
 
     /// The API's base address, where it is known.
     #[getter]
-    fn api_url(&self) -> Option<&str> {
-        self.facts.api_url.as_deref()
+    fn api_url(&self, py: Python<'_>) -> Option<String> {
+        let Recipe { env, profile, .. } = &self.recipe;
+        // Where an agent hands the tokens out, it knows best what they are for.
+        let told = py.detach(|| environment::agent_api(env, profile.as_deref()));
+        told.or_else(|| self.facts.api_url.clone())
     }
 
     /// The hosts that the profile's tokens may go to, where it says so.

@@ -44,6 +44,28 @@ def test_the_region_still_says_where_the_api_is() -> None:
     assert daypass.TokenSource(env={"DAYPASS_AGENT": "unix:/nowhere.sock"}).api_url is None
 
 
+def test_the_agent_says_where_the_api_of_each_profile_is(world: World) -> None:
+    socket = world.folder / "agent" / "s"
+    socket.parent.mkdir(mode=0o700)
+    config = world.folder / "two.toml"
+    client = 'client_id = "sandbox"\nclient_secret = { env = "SECRET" }\n'
+    config.write_text(
+        f'[profile.ireland]\nprovider = "genesys-cloud"\nregion = "eu-west-1"\n{client}'
+        f'[profile.elsewhere]\ntoken_url = "{world.sandbox.url}/oauth/token"\napi_url = "https://api.example.com"\n{client}'
+    )
+    config.chmod(0o600)
+    base = {"PATH": os.environ["PATH"], "HOME": str(world.folder), "SECRET": "sandbox-secret"}
+    command = ["daypass", "--config", str(config), "agent", "ireland", "elsewhere", "--detach", "--socket", str(socket), "--lifetime", "60s"]
+    subprocess.run(command, env=base, check=True, timeout=60, capture_output=True)
+    try:
+        # A region here is that of one of them at most.
+        env = {"DAYPASS_AGENT": f"unix:{socket}", "GC_REGION": "us-east-1"}
+        told = [daypass.TokenSource(name, env=env).api_url for name in (None, "ireland", "elsewhere")]
+        assert told == ["https://api.mypurecloud.ie", "https://api.mypurecloud.ie", "https://api.example.com"]
+    finally:
+        subprocess.run(["daypass", "agent", "--stop", "--socket", str(socket)], env=base, check=True, timeout=60, capture_output=True)
+
+
 def test_an_agent_that_is_not_there_is_an_error_and_never_passed_by(world: World) -> None:
     with pytest.raises(daypass.Unavailable) as caught:
         world.source(DAYPASS_AGENT=f"unix:{world.folder}/nothing.sock").token()

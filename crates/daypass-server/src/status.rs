@@ -40,6 +40,9 @@ pub struct ProfileStatus {
     pub profile: String,
     /// The region or host.
     pub place: String,
+    /// The API's base address, where it is known.
+    #[serde(default)]
+    pub api_url: Option<String>,
     /// The client identifier.
     pub client_id: String,
     /// The scopes that are asked for.
@@ -167,6 +170,7 @@ impl ProfileStatus {
         Self {
             profile: profile.name.clone(),
             place: profile.place(),
+            api_url: profile.api_url(),
             client_id: client_id.to_owned(),
             scopes: profile.scopes.iter().map(str::to_owned).collect(),
             store: store_line(place),

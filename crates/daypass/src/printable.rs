@@ -4,8 +4,8 @@
 const MAX_CHARS: usize = 200;
 
 /// Returns `text` in a form that is safe on a terminal and in a CI log: control characters are
-/// escaped, at most 200 characters are kept, and no line can start with `::` (which GitHub would
-/// read as a workflow command).
+/// escaped, at most 200 characters are kept, no line can start with `::`, and `##[` and `##vso[` are
+/// nowhere in it (which CI systems would read as commands).
 ///
 /// ```
 /// assert_eq!(daypass::printable("a\nb"), "a\\nb");
@@ -18,11 +18,11 @@ pub fn printable(text: &str) -> String {
 /// As [`printable`], with another limit: what another daypass made printable is not cut off again.
 pub(crate) fn printable_up_to(text: &str, max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(max));
-    if text.trim_start().starts_with("::") || text.trim_start().starts_with("##[") {
+    if text.trim_start().starts_with("::") {
         out.push('\\');
     }
     let mut left = max;
-    for character in text.chars() {
+    for (at, character) in text.char_indices() {
         let escaped = character.escape_default();
         let length = if shows_as_itself(character) { 1 } else { escaped.len() };
         // What is kept for good is bounded by what is shown, not by what came in.
@@ -31,6 +31,9 @@ pub(crate) fn printable_up_to(text: &str, max: usize) -> String {
             break;
         };
         left = rest;
+        if at.checked_sub(1).and_then(|before| text.get(before..)).is_some_and(starts_command) {
+            out.push('\\');
+        }
         if shows_as_itself(character) {
             out.push(character);
         } else {
@@ -38,6 +41,12 @@ pub(crate) fn printable_up_to(text: &str, max: usize) -> String {
         }
     }
     out
+}
+
+/// Whether a CI system would read a command here, wherever in a line that is.
+fn starts_command(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("##") else { return false };
+    rest.starts_with('[') || rest.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("vso["))
 }
 
 /// Returns what a person typed where a known word was expected, quoted; or how long it is, where it
@@ -156,7 +165,14 @@ mod tests {
     fn no_line_starts_a_workflow_command() {
         assert_eq!(printable("::error::x"), "\\::error::x");
         assert_eq!(printable("  ::error::x"), "\\  ::error::x");
-        assert_eq!(printable("##[command]x"), "\\##[command]x");
+        assert_eq!(printable("##[command]x"), "#\\#[command]x");
+        assert_eq!(
+            printable("a##[add-mask]a b##vso[x]###[y"),
+            "a#\\#[add-mask]a b#\\#vso[x]##\\#[y"
+        );
+        assert_eq!(printable("##VSO[x] ## [ #[ ä##"), "#\\#VSO[x] ## [ #[ ä##");
+        let once = printable("##[x");
+        assert_eq!(printable(&once), once, "what another daypass made printable stays as it is");
         assert_eq!(printable("x\n::error::y"), "x\\n::error::y");
     }
 

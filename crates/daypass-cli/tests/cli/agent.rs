@@ -408,16 +408,23 @@ fn an_agent_can_be_a_gateway_too_and_both_end_together() {
     wait_until("it ends", || !lives(plain.pid));
     // What it prints for a shell is all that a program needs: the address and a local credential.
     let ran = cli.sh("set -e
-         eval \"$(daypass agent --detach --gateway -q --open-port-for gc --pool 2 --retry-throttled=5s --pace)\"
+         eval \"$(daypass agent --detach --gateway -q --open-port-for gc --pool 2 --retry-throttled=5s --pace --allow-revoke)\"
          curl -sf http://$GENESYSCLOUD_REGION/api/v2/users -o /dev/null
          test \"$GC_CLIENT_SECRET\" != gc-secret-9f8e7d
          curl -sf -H \"Authorization: Bearer $GENESYSCLOUD_ACCESS_TOKEN\" $DAYPASS_GATEWAY_URL/api/v2/users
          daypass token | wc -l
+         daypass status --json
+         daypass revoke
          daypass agent --stop -q
          ! curl -s $DAYPASS_GATEWAY_URL/api/v2/users");
     let out = ran.ok().stdout;
-    assert!(out.contains("\"total\"") && out.trim_end().ends_with('1'), "{out}");
+    assert!(out.contains("\"total\"") && out.contains("}1\n{"), "{out}");
+    assert!(out.contains("\"issuer\":2"), "the requests of the whole pool are told: {out}");
+    assert!(out.contains(&format!("\"api_url\":\"{}\"", cli.url(""))), "{out}");
     assert_eq!(cli.asked(), 2, "a pool of two");
+    let revocations =
+        cli.sandbox.log().iter().filter(|entry| entry.path == "/api/v2/tokens/me").count();
+    assert_eq!(revocations, 2, "both are revoked");
     cli.run(&["agent", "--detach", "--pace"]).fails(2);
 }
 

@@ -17,7 +17,7 @@ fn what_the_issuer_never_gives_is_an_error_after_one_request() {
     let cli = Cli::genesys();
     insta::assert_snapshot!(cli.run(&["token", "--min-ttl", "2h"]).fails(2), @r"
     error[token.min_ttl]: 2h wanted, but client 1f2e... gets tokens that live 1h
-      hint: raise Token Duration on the OAuth client (Admin, at most 48 h), or run the job behind daypass exec --gateway
+      hint: raise Token Duration on the OAuth client (Admin, at most 48 h), or run the job behind a gateway: daypass exec --gateway, or mode: gateway of the Action
     ");
     assert_eq!(cli.asked(), 1);
     cli.run(&["token", "--min-ttl", "2h"]).fails(2);

@@ -131,7 +131,7 @@ async fn revoke(State(agent): State<Agent>, request: Request) -> Response<Body> 
             return Err(Error::new(Code::AgentRefused, "this agent revokes no token")
                 .with_hint("start it with daypass agent --allow-revoke, or revoke without it"));
         }
-        let revoked = held.source().revoke(REVOKING).await?;
+        let revoked = held.revoke(REVOKING).await?;
         let profile = held.profile.name.clone();
         let host = held.source().issuer_host().to_owned();
         Ok(json_answer(StatusCode::OK, &Revoked { profile, revoked, host }))
@@ -188,7 +188,7 @@ async fn status(State(agent): State<Agent>, request: Request) -> Response<Body> 
     let now = inner.clock.now();
     let mut rows = Vec::new();
     for held in inner.profiles.all() {
-        let record = held.source().record().await;
+        let record = held.record().await;
         rows.push(Row::of(&held.profile, &held.client_id, &held.store, record, now));
     }
     let left = inner.life.left(&*inner.clock);

@@ -2,13 +2,20 @@
 //! file or command gives may change, and is read again when the issuer refuses the client.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use daypass::{
-    AccessToken, Cached, Code, Error, Fingerprint, Granted, MinTtl, Opened, Profile, StorePlace,
-    Timestamp, TokenSource, Want, short_client_id,
+    AccessToken, Cached, Code, Error, Fingerprint, Granted, MinTtl, Opened, Profile, Record,
+    StoreError, StorePlace, Timestamp, TokenSource, Want, short_client_id,
 };
+
+/// What gives the tokens of one slot of a pool.
+pub(super) fn in_slot(whole: &Arc<Cached>, slot: u32) -> Arc<Cached> {
+    if slot == 0 { Arc::clone(whole) } else { Arc::new(whole.in_pool(slot)) }
+}
 
 /// Opens a profile once more, as it was opened first.
 pub type Reopen = Arc<dyn Fn() -> Result<Opened, Error> + Send + Sync>;
@@ -24,6 +31,8 @@ pub(super) struct Held {
     turn: tokio::sync::Mutex<()>,
     /// The token that an API refused last.
     refused: Mutex<Option<Fingerprint>>,
+    /// How many tokens a gateway takes in turn.
+    slots: AtomicU32,
 }
 
 impl fmt::Debug for Held {
@@ -44,12 +53,48 @@ impl Held {
             reopen,
             turn: tokio::sync::Mutex::default(),
             refused: Mutex::default(),
+            slots: AtomicU32::new(1),
         }
     }
 
     /// The source as it is now.
     pub(super) fn source(&self) -> Arc<Cached> {
         self.source.load_full()
+    }
+
+    /// Takes note of a pool's slot that is in use.
+    pub(super) fn lend(&self, slot: u32) {
+        self.slots.fetch_max(slot.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// The sources of all tokens of the pool that a gateway takes in turn, the profile's own first.
+    pub(super) fn pool(&self) -> Vec<Arc<Cached>> {
+        let whole = self.source();
+        (0..self.slots.load(Ordering::Relaxed)).map(|slot| in_slot(&whole, slot)).collect()
+    }
+
+    /// The record of the profile's own token, with the counts of the whole pool.
+    pub(super) async fn record(&self) -> Result<Option<Record>, StoreError> {
+        let mut record = self.source().record().await?;
+        for source in self.pool().iter().skip(1) {
+            if let (Some(all), Some(slot)) = (&mut record, source.record().await?) {
+                all.tally.merge(slot.tally);
+            }
+        }
+        Ok(record)
+    }
+
+    /// Revokes the tokens of the whole pool. Returns whether there was one; the first failure keeps
+    /// no other from being revoked.
+    pub(super) async fn revoke(&self, timeout: Duration) -> Result<bool, Error> {
+        let (mut revoked, mut failed) = (false, None);
+        for source in self.pool() {
+            match source.revoke(timeout).await {
+                Ok(done) => revoked |= done,
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(revoked), Err)
     }
 
     /// Whether this is still the source. Costs next to nothing.

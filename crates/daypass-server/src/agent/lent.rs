@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use daypass::{AccessToken, Cached, Error, Fresh, Granted, MinTtl, TokenSource, Want};
 
-use super::held::Held;
+use super::held::{Held, in_slot};
 
 /// One slot of a profile's pool; the first is the one that the agent hands out.
 pub(super) struct Lent {
@@ -19,6 +19,7 @@ pub(super) struct Lent {
 
 impl Lent {
     pub(super) fn new(held: Arc<Held>, slot: u32) -> Self {
+        held.lend(slot);
         let whole = held.source();
         let own = in_slot(&whole, slot);
         Self { held, slot, known: ArcSwap::from_pointee((whole, own)) }
@@ -35,10 +36,6 @@ impl Lent {
         self.known.store(Arc::new((whole, Arc::clone(&own))));
         own
     }
-}
-
-fn in_slot(whole: &Arc<Cached>, slot: u32) -> Arc<Cached> {
-    if slot == 0 { Arc::clone(whole) } else { Arc::new(whole.in_pool(slot)) }
 }
 
 #[async_trait]

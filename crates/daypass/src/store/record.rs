@@ -119,7 +119,7 @@ impl Tally {
     }
 
     /// Adds the counts of `other`.
-    pub(crate) fn merge(&mut self, other: Self) {
+    pub fn merge(&mut self, other: Self) {
         self.add(Source::Memory, other.memory);
         self.add(Source::Store, other.store);
         self.add(Source::Agent, other.agent);
