@@ -76,8 +76,11 @@ var Problem = class _Problem extends Error {
 hint: ${this.hint}`;
   }
 };
+function harmless(text) {
+  return text.replace(/##(?=\[|vso\[)/gi, "#\\#");
+}
 function printable(text) {
-  const plain = text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim();
+  const plain = harmless(text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim());
   return plain.length > 300 ? `${plain.slice(0, 299)}…` : plain;
 }
 
@@ -231,11 +234,13 @@ function sha256(bytes) {
 var import_promises2 = require("node:fs/promises");
 var Commands = class {
   #world;
+  /** How what daypass says is said here. */
+  words = (text) => text;
   constructor(world) {
     this.#world = world;
   }
   info(text) {
-    this.#world.print(`${text}
+    this.#world.print(`${harmless(text)}
 `);
   }
   mask(forms2) {
@@ -267,7 +272,7 @@ var Commands = class {
     if (variable(this.#world.env, "GITHUB_STEP_SUMMARY")) await this.#append("GITHUB_STEP_SUMMARY", markdown);
   }
   #annotate(kind, problem2) {
-    this.#command(kind, ` title=daypass%3A ${property(problem2.code)}`, problem2.text);
+    this.#command(kind, ` title=daypass%3A ${property(problem2.code)}`, this.words(problem2.text));
   }
   #command(name2, properties, value2) {
     this.#world.print(`::${name2}${properties}::${data(value2)}
@@ -989,6 +994,20 @@ function number(value2) {
   return typeof value2 === "number" && Number.isFinite(value2) ? value2 : 0;
 }
 
+// src/words.ts
+var NAMES = {
+  GENESYSCLOUD_OAUTHCLIENT_ID: "client-id",
+  GENESYSCLOUD_OAUTHCLIENT_SECRET: "client-secret",
+  OAUTH2_CLIENT_ID: "client-id",
+  OAUTH2_CLIENT_SECRET: "client-secret",
+  DAYPASS_CACHE_KEY: "cache-key"
+};
+var KEY = Object.keys(KEYS).join("|");
+var ODD = Object.keys(KEYS).filter((key) => key.includes("_")).join("|");
+function inInputs(text) {
+  return text.replace(/(?:[^\s:]*\/)?daypass-action-[^\s/]+\/[\w.-]+\.toml:\d+:\d+: /g, "").replace(/\b[A-Z0-9]+(?:_[A-Z0-9]+)+\b/g, (name2) => NAMES[name2] ?? name2).replace(new RegExp(`\\b(${KEY}) = "([^"]*)"(?: under \\[profile\\.[^\\]]+\\])?`, "g"), (_, key, value2) => `${input(key)}: ${value2}`).replace(/\[profile\.[^\]]+\]/g, "this use").replace(new RegExp(`(?<![\\w/.-])(${ODD})(?![\\w/.-]*[/=])`, "g"), (key) => input(key)).replace(" in the profile", "").replace("give this one another name, or daypass agent --stop and start the agent anew", "give this use another name: profile: NAME");
+}
+
 // src/main.ts
 var FILES = ["ca_file", "api_ca_file"];
 async function main(world) {
@@ -1046,12 +1065,16 @@ async function forsake(world, commands, path) {
 }
 async function checked(world, commands) {
   const inputs = readInputs(world.env);
+  if (inputs.config === void 0) commands.words = inInputs;
   const event = await readEvent(world.env);
   if (inputs.clientSecret !== "") commands.mask(forms(inputs.clientSecret));
   if (inputs.clientSecret !== "" && inputs.clientId !== void 0) commands.mask(basic(inputs.clientId, inputs.clientSecret));
   if (inputs.cacheKey !== void 0) commands.mask(forms(inputs.cacheKey));
   if (inputs.config === void 0 && inputs.clientSecret === "") {
     throw new Problem("config.secret_empty", "client-secret is empty", emptySecretHint(event));
+  }
+  if (inputs.config === void 0 && inputs.clientId === void 0) {
+    throw new Problem("config.client_id_missing", "client-id is empty", "is the variable's name spelled right? It is the ID of the OAuth client");
   }
   for (const secret of [inputs.clientSecret, inputs.clientId ?? "", inputs.cacheKey ?? ""]) {
     if (/[\r\n\0]/.test(secret)) throw new Problem("config.invalid", "a credential has several lines", "it should be one line: was more pasted than meant?");
@@ -1131,9 +1154,9 @@ var import_node_crypto4 = require("node:crypto");
 var import_node_http = __toESM(require("node:http"), 1);
 
 // src/proxy.ts
-var NAMES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+var NAMES2 = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 function withSchemes(env) {
-  const named = Object.entries(env).filter(([name2]) => NAMES.includes(name2.toUpperCase()));
+  const named = Object.entries(env).filter(([name2]) => NAMES2.includes(name2.toUpperCase()));
   return Object.fromEntries(
     named.flatMap(([name2, value2 = ""]) => value2 === "" ? [] : [[name2, /^no_/i.test(name2) || value2.includes("://") ? value2 : `http://${value2}`]])
   );

@@ -57,8 +57,11 @@ var Problem = class _Problem extends Error {
 hint: ${this.hint}`;
   }
 };
+function harmless(text) {
+  return text.replace(/##(?=\[|vso\[)/gi, "#\\#");
+}
 function printable(text) {
-  const plain = text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim();
+  const plain = harmless(text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim());
   return plain.length > 300 ? `${plain.slice(0, 299)}…` : plain;
 }
 
@@ -95,11 +98,13 @@ async function stopAgent(world, daypass, socket, answers = true) {
 var import_promises2 = require("node:fs/promises");
 var Commands = class {
   #world;
+  /** How what daypass says is said here. */
+  words = (text) => text;
   constructor(world) {
     this.#world = world;
   }
   info(text) {
-    this.#world.print(`${text}
+    this.#world.print(`${harmless(text)}
 `);
   }
   mask(forms2) {
@@ -131,7 +136,7 @@ var Commands = class {
     if (variable(this.#world.env, "GITHUB_STEP_SUMMARY")) await this.#append("GITHUB_STEP_SUMMARY", markdown);
   }
   #annotate(kind, problem2) {
-    this.#command(kind, ` title=daypass%3A ${property(problem2.code)}`, problem2.text);
+    this.#command(kind, ` title=daypass%3A ${property(problem2.code)}`, this.words(problem2.text));
   }
   #command(name2, properties, value2) {
     this.#world.print(`::${name2}${properties}::${data(value2)}
@@ -706,6 +711,20 @@ function number(value2) {
   return typeof value2 === "number" && Number.isFinite(value2) ? value2 : 0;
 }
 
+// src/words.ts
+var NAMES = {
+  GENESYSCLOUD_OAUTHCLIENT_ID: "client-id",
+  GENESYSCLOUD_OAUTHCLIENT_SECRET: "client-secret",
+  OAUTH2_CLIENT_ID: "client-id",
+  OAUTH2_CLIENT_SECRET: "client-secret",
+  DAYPASS_CACHE_KEY: "cache-key"
+};
+var KEY = Object.keys(KEYS).join("|");
+var ODD = Object.keys(KEYS).filter((key) => key.includes("_")).join("|");
+function inInputs(text) {
+  return text.replace(/(?:[^\s:]*\/)?daypass-action-[^\s/]+\/[\w.-]+\.toml:\d+:\d+: /g, "").replace(/\b[A-Z0-9]+(?:_[A-Z0-9]+)+\b/g, (name2) => NAMES[name2] ?? name2).replace(new RegExp(`\\b(${KEY}) = "([^"]*)"(?: under \\[profile\\.[^\\]]+\\])?`, "g"), (_, key, value2) => `${input(key)}: ${value2}`).replace(/\[profile\.[^\]]+\]/g, "this use").replace(new RegExp(`(?<![\\w/.-])(${ODD})(?![\\w/.-]*[/=])`, "g"), (key) => input(key)).replace(" in the profile", "").replace("give this one another name, or daypass agent --stop and start the agent anew", "give this use another name: profile: NAME");
+}
+
 // src/main.ts
 var FILES = ["ca_file", "api_ca_file"];
 async function name(env, inputs, folder) {
@@ -751,6 +770,7 @@ async function post(world) {
   await attempt(async () => {
     const read = readInputs(world.env);
     inputs = { ...read, clientId: state("client") ?? read.clientId };
+    if (inputs.config === void 0) commands.words = inInputs;
   });
   const given = inputs;
   let answers = true;
@@ -804,9 +824,9 @@ var import_node_crypto4 = require("node:crypto");
 var import_node_http = __toESM(require("node:http"), 1);
 
 // src/proxy.ts
-var NAMES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+var NAMES2 = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 function withSchemes(env) {
-  const named = Object.entries(env).filter(([name2]) => NAMES.includes(name2.toUpperCase()));
+  const named = Object.entries(env).filter(([name2]) => NAMES2.includes(name2.toUpperCase()));
   return Object.fromEntries(
     named.flatMap(([name2, value2 = ""]) => value2 === "" ? [] : [[name2, /^no_/i.test(name2) || value2.includes("://") ? value2 : `http://${value2}`]])
   );

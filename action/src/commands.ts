@@ -2,18 +2,20 @@
 
 import { appendFile } from 'node:fs/promises'
 
-import { Problem } from './problem.ts'
+import { Problem, harmless } from './problem.ts'
 import { type World, variable } from './world.ts'
 
 export class Commands {
   readonly #world: World
+  /** How what daypass says is said here. */
+  words: (text: string) => string = text => text
 
   constructor(world: World) {
     this.#world = world
   }
 
   info(text: string): void {
-    this.#world.print(`${text}\n`)
+    this.#world.print(`${harmless(text)}\n`)
   }
 
   mask(forms: readonly string[]): void {
@@ -52,7 +54,7 @@ export class Commands {
   }
 
   #annotate(kind: string, problem: Problem): void {
-    this.#command(kind, ` title=daypass%3A ${property(problem.code)}`, problem.text)
+    this.#command(kind, ` title=daypass%3A ${property(problem.code)}`, this.words(problem.text))
   }
 
   #command(name: string, properties: string, value: string): void {

@@ -15,6 +15,7 @@ import { type Named, Share } from './share.ts'
 import { type Agent, gatewayOf, placeOf, startAgent, stopAgent } from './agent.ts'
 import { type Status, readStatus } from './status.ts'
 import { span } from './summary.ts'
+import { inInputs } from './words.ts'
 import type { World } from './world.ts'
 
 /** Keys of a profile that name a file. */
@@ -85,12 +86,16 @@ async function forsake(world: World, commands: Commands, path: string): Promise<
 /** The inputs, as far as they may be believed; from here on the log hides the secret. */
 async function checked(world: World, commands: Commands): Promise<Inputs> {
   const inputs = readInputs(world.env)
+  if (inputs.config === undefined) commands.words = inInputs
   const event = await readEvent(world.env)
   if (inputs.clientSecret !== '') commands.mask(forms(inputs.clientSecret))
   if (inputs.clientSecret !== '' && inputs.clientId !== undefined) commands.mask(basic(inputs.clientId, inputs.clientSecret))
   if (inputs.cacheKey !== undefined) commands.mask(forms(inputs.cacheKey))
   if (inputs.config === undefined && inputs.clientSecret === '') {
     throw new Problem('config.secret_empty', 'client-secret is empty', emptySecretHint(event))
+  }
+  if (inputs.config === undefined && inputs.clientId === undefined) {
+    throw new Problem('config.client_id_missing', 'client-id is empty', "is the variable's name spelled right? It is the ID of the OAuth client")
   }
   for (const secret of [inputs.clientSecret, inputs.clientId ?? '', inputs.cacheKey ?? '']) {
     if (/[\r\n\0]/.test(secret)) throw new Problem('config.invalid', 'a credential has several lines', 'it should be one line: was more pasted than meant?')

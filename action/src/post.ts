@@ -13,6 +13,7 @@ import { Problem } from './problem.ts'
 import { Share } from './share.ts'
 import type { Status } from './status.ts'
 import { span, summary } from './summary.ts'
+import { inInputs } from './words.ts'
 import { type World, variable } from './world.ts'
 
 export async function post(world: World): Promise<number> {
@@ -40,6 +41,7 @@ export async function post(world: World): Promise<number> {
     const read = readInputs(world.env)
     // A step may have changed the variable that named it.
     inputs = { ...read, clientId: state('client') ?? read.clientId }
+    if (inputs.config === undefined) commands.words = inInputs
   })
   const given = inputs
   let answers = true

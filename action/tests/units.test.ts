@@ -13,6 +13,7 @@ import { basic, forms } from '../src/masks.ts'
 import { KEYS, input } from '../src/profile.ts'
 import release from '../src/release.json' with { type: 'json' }
 import { span, summary } from '../src/summary.ts'
+import { inInputs } from '../src/words.ts'
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, '../..', path), 'utf8')
 const action = parse(read('action/action.yml')) as { inputs: Record<string, { description: string; default?: string }> }
@@ -77,6 +78,22 @@ test('every code of the Action is documented, and no other', () => {
 
 test('the version is that of daypass', () => {
   assert.equal(release.version, /^version = "(.*)"$/m.exec(read('Cargo.toml'))?.[1])
+})
+
+test('errors speak of inputs where the workflow has inputs', () => {
+  const table: Record<string, string> = {
+    '127.0.0.1:1 answered invalid_client for client sand... (GENESYSCLOUD_OAUTHCLIENT_ID)': '127.0.0.1:1 answered invalid_client for client sand... (client-id)',
+    '"genesys-cloud" has no region\nhint: region = "eu-west-1" under [profile.genesys-cloud], or export GENESYSCLOUD_REGION=eu-west-1': '"genesys-cloud" has no region\nhint: region: eu-west-1, or export GENESYSCLOUD_REGION=eu-west-1',
+    '/runner/_temp/daypass-action-1a2b3c4d/genesys-cloud.toml:6:11: `min_ttl`: not a duration': '`min-ttl`: not a duration',
+    'x: set DAYPASS_CACHE_KEY to 32 random characters': 'x: set cache-key to 32 random characters',
+    'set `api_url` in the profile: api_url = "https://api.example.com"': 'set `api-url`: api-url: https://api.example.com',
+    '[profile.a] has both `token_url` and `issuer`': 'this use has both `token-url` and `issuer`',
+    'name it: revocation_url, or issuer': 'name it: revocation-url, or issuer',
+    'ca_file names a PEM file with the roots': 'ca-file names a PEM file with the roots',
+    'https://x.example/token_url/y /srv/ca_file client_credentials': 'https://x.example/token_url/y /srv/ca_file client_credentials',
+    'another\nhint: give this one another name, or daypass agent --stop and start the agent anew': 'another\nhint: give this use another name: profile: NAME',
+  }
+  for (const [said, told] of Object.entries(table)) assert.equal(inInputs(said), told)
 })
 
 test('a fork is told from a branch', () => {
