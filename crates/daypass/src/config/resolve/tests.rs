@@ -66,7 +66,7 @@ fn genesys_cloud_fills_in_what_a_user_need_not_know() {
     assert_eq!(profile.token_variable(), "GENESYSCLOUD_ACCESS_TOKEN");
     assert_eq!(profile.assume_ttl.as_secs(), 300);
     assert_eq!(profile.client_secret, Value::Env("GC_CLIENT_SECRET".into()));
-    insta::assert_snapshot!(profile.lifetime_hint(), @"raise Token Duration on the OAuth client (Admin, at most 48 h), or run the job behind daypass exec --gateway");
+    insta::assert_snapshot!(profile.lifetime_hint(), @"raise Token Duration on the OAuth client (Admin, at most 48 h), or run the job behind a gateway: daypass exec --gateway, or mode: gateway of the Action");
     insta::assert_snapshot!(profile.rejected_hint(), @"Genesys says this for a wrong id, a wrong secret and a wrong region. Is the org in eu-west-1? Was the secret regenerated?");
 }
 
