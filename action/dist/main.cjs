@@ -955,13 +955,17 @@ function gatewayOf(agent) {
   const pairs = typeof env === "object" && env !== null ? Object.entries(env) : [];
   const named = pairs.filter(([name2]) => /^[A-Z_][A-Z0-9_]*$/.test(name2)).map(([name2, value2]) => [name2, printable(String(value2))]);
   const found = Object.fromEntries(named);
+  for (const names2 of [CLIENT_IDS.genesys, CLIENT_IDS.genesys.map((name2) => name2.replace(/_ID$/, "_SECRET"))]) {
+    const value2 = names2.map((name2) => found[name2]).find((value3) => value3 !== void 0);
+    if (value2 !== void 0) for (const name2 of names2) found[name2] ??= value2;
+  }
   if (found["DAYPASS_GATEWAY_URL"] === void 0) throw new Problem("action.internal", "daypass does not say where its gateway is");
   return found;
 }
 async function stopAgent(world, daypass, socket, answers = true) {
   if (!answers && await world.end(socket)) return;
   try {
-    await daypass.ask({ args: ["agent", "--stop", "--socket", socket] });
+    await daypass.ask({ args: ["agent", "--stop", "--quiet", "--socket", socket] });
   } finally {
     await world.end(socket);
   }
@@ -1055,6 +1059,8 @@ async function run(world, commands) {
     if (inputs.config === void 0) await (0, import_promises6.rm)(named.config, { force: true });
   }
   if (inputs.mode === "token" && !agent.joined && !inputs.revoke) {
+    const status = inputs.summary ? await ask(daypass, agent, agent.profile).catch(() => void 0) : void 0;
+    if (status !== void 0) await commands.state("status", JSON.stringify(status));
     await stopAgent(world, daypass, path);
     await commands.state("socket", "");
   }

@@ -23,6 +23,7 @@ var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__ge
 ));
 
 // src/post.ts
+var import_promises5 = require("node:fs/promises");
 var import_node_path4 = require("node:path");
 
 // src/job.ts
@@ -84,11 +85,90 @@ async function writeConfig(folder, profile, text) {
   return path;
 }
 
+// src/profile.ts
+var KEYS = {
+  provider: "text",
+  region: "text",
+  token_url: "text",
+  issuer: "text",
+  client_auth: "text",
+  grant: "text",
+  scopes: "words",
+  audience: "text",
+  resource: "list",
+  params: "table",
+  hosts: "words",
+  token_hosts: "words",
+  min_ttl: "text",
+  max_ttl: "text",
+  assume_ttl: "text",
+  api_url: "text",
+  revocation_url: "text",
+  ca_file: "text",
+  api_ca_file: "text",
+  proxy: "text",
+  pool: "number"
+};
+var CLIENT_IDS = {
+  genesys: ["GENESYSCLOUD_OAUTHCLIENT_ID", "GC_CLIENT_ID", "GENESYS_CLOUD_CLIENT_ID"],
+  generic: ["OAUTH2_CLIENT_ID"]
+};
+var OWN = { id: "DAYPASS_CLIENT_ID", secret: "DAYPASS_CLIENT_SECRET" };
+function variablesOf(provider) {
+  return provider === "genesys-cloud" ? { id: "GENESYSCLOUD_OAUTHCLIENT_ID", secret: "GENESYSCLOUD_OAUTHCLIENT_SECRET" } : { id: "OAUTH2_CLIENT_ID", secret: "OAUTH2_CLIENT_SECRET" };
+}
+function toml(profile, inputs, withClientId) {
+  const lines = [`default = ${quoted(profile)}`, `[profile.${quoted(profile)}]`];
+  for (const [key, kind] of Object.entries(KEYS)) {
+    const text = inputs.get(key);
+    if (text !== void 0) lines.push(`${key} = ${value(key, kind, text)}`);
+  }
+  const { id, secret } = variablesOf(inputs.get("provider"));
+  if (withClientId) lines.push(`client_id = { env = "${id}" }`);
+  lines.push(`client_secret = { env = "${secret}" }`);
+  return `${lines.join("\n")}
+`;
+}
+function value(key, kind, text) {
+  switch (kind) {
+    case "text":
+      return quoted(text);
+    case "number":
+      if (/^\d{1,9}$/.test(text)) return `${Number(text)}`;
+      throw new Problem("config.invalid", `${input(key)} is no number`);
+    case "words":
+      return array(text.split(/[\s,]+/));
+    case "list":
+      return array(text.split("\n"));
+    case "table":
+      return table(key, text);
+  }
+}
+function array(items) {
+  return `[${items.map((item) => item.trim()).filter((item) => item !== "").map(quoted).join(", ")}]`;
+}
+function table(key, text) {
+  const pairs = text.split("\n").filter((line) => line.trim() !== "").map((line) => {
+    const at = line.indexOf("=");
+    if (at < 1) {
+      throw new Problem("config.invalid", `${input(key)} has a line without a name`, `write one a line: NAME=VALUE`);
+    }
+    return `${quoted(line.slice(0, at).trim())} = ${quoted(line.slice(at + 1).trim())}`;
+  });
+  return `{ ${pairs.join(", ")} }`;
+}
+function quoted(text) {
+  return JSON.stringify(text).replace(/[\x7f-\x9f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+function input(key) {
+  return key.replaceAll("_", "-");
+}
+
 // src/agent.ts
 async function stopAgent(world, daypass, socket, answers = true) {
   if (!answers && await world.end(socket)) return;
   try {
-    await daypass.ask({ args: ["agent", "--stop", "--socket", socket] });
+    await daypass.ask({ args: ["agent", "--stop", "--quiet", "--socket", socket] });
   } finally {
     await world.end(socket);
   }
@@ -216,8 +296,8 @@ async function readBinary(path) {
   }
 }
 function withoutInputs(env) {
-  const kept = Object.entries(env).filter(([name2]) => !/^(INPUT_|STATE_|ACTIONS_|GITHUB_TOKEN$)/.test(name2));
-  return Object.fromEntries(kept.flatMap(([name2, value2]) => value2 === void 0 ? [] : [[name2, value2]]));
+  const kept2 = Object.entries(env).filter(([name2]) => !/^(INPUT_|STATE_|ACTIONS_|GITHUB_TOKEN$)/.test(name2));
+  return Object.fromEntries(kept2.flatMap(([name2, value2]) => value2 === void 0 ? [] : [[name2, value2]]));
 }
 function sha256(bytes) {
   return (0, import_node_crypto.createHash)("sha256").update(bytes).digest("hex");
@@ -225,10 +305,10 @@ function sha256(bytes) {
 
 // src/summary.ts
 var BAR = 20;
-function summary(status) {
+function summary(status, { revoked = false, as } = {}) {
   const { token } = status;
-  const life = token === void 0 ? "no token is cached" : `\`${bar(token.left, token.lifetime)}\` ${span(token.left)} left of ${span(token.lifetime)}`;
-  const cells = [cell(status.profile), cell(status.place), life, `${status.made}`, `${status.saved}`];
+  const life = token === void 0 ? "no token is cached" : revoked ? `revoked after ${span(token.lifetime - token.left)} of ${span(token.lifetime)}` : `\`${bar(token.left, token.lifetime)}\` ${span(token.left)} left of ${span(token.lifetime)}`;
+  const cells = [cell(status.profile), cell(status.place), life, ...as === void 0 ? [`${status.made}`, `${status.saved}`] : [`as ${cell(as)}`, `as ${cell(as)}`]];
   const head = ["profile", "at", "token", "token requests made", "saved"];
   return `### daypass
 
@@ -330,87 +410,6 @@ function ownFault(code, stderr) {
 
 // src/inputs.ts
 var import_node_path3 = require("node:path");
-
-// src/profile.ts
-var KEYS = {
-  provider: "text",
-  region: "text",
-  token_url: "text",
-  issuer: "text",
-  client_auth: "text",
-  grant: "text",
-  scopes: "words",
-  audience: "text",
-  resource: "list",
-  params: "table",
-  hosts: "words",
-  token_hosts: "words",
-  min_ttl: "text",
-  max_ttl: "text",
-  assume_ttl: "text",
-  api_url: "text",
-  revocation_url: "text",
-  ca_file: "text",
-  api_ca_file: "text",
-  proxy: "text",
-  pool: "number"
-};
-var CLIENT_IDS = {
-  genesys: ["GENESYSCLOUD_OAUTHCLIENT_ID", "GC_CLIENT_ID", "GENESYS_CLOUD_CLIENT_ID"],
-  generic: ["OAUTH2_CLIENT_ID"]
-};
-var OWN = { id: "DAYPASS_CLIENT_ID", secret: "DAYPASS_CLIENT_SECRET" };
-function variablesOf(provider) {
-  return provider === "genesys-cloud" ? { id: "GENESYSCLOUD_OAUTHCLIENT_ID", secret: "GENESYSCLOUD_OAUTHCLIENT_SECRET" } : { id: "OAUTH2_CLIENT_ID", secret: "OAUTH2_CLIENT_SECRET" };
-}
-function toml(profile, inputs, withClientId) {
-  const lines = [`default = ${quoted(profile)}`, `[profile.${quoted(profile)}]`];
-  for (const [key, kind] of Object.entries(KEYS)) {
-    const text = inputs.get(key);
-    if (text !== void 0) lines.push(`${key} = ${value(key, kind, text)}`);
-  }
-  const { id, secret } = variablesOf(inputs.get("provider"));
-  if (withClientId) lines.push(`client_id = { env = "${id}" }`);
-  lines.push(`client_secret = { env = "${secret}" }`);
-  return `${lines.join("\n")}
-`;
-}
-function value(key, kind, text) {
-  switch (kind) {
-    case "text":
-      return quoted(text);
-    case "number":
-      if (/^\d{1,9}$/.test(text)) return `${Number(text)}`;
-      throw new Problem("config.invalid", `${input(key)} is no number`);
-    case "words":
-      return array(text.split(/[\s,]+/));
-    case "list":
-      return array(text.split("\n"));
-    case "table":
-      return table(key, text);
-  }
-}
-function array(items) {
-  return `[${items.map((item) => item.trim()).filter((item) => item !== "").map(quoted).join(", ")}]`;
-}
-function table(key, text) {
-  const pairs = text.split("\n").filter((line) => line.trim() !== "").map((line) => {
-    const at = line.indexOf("=");
-    if (at < 1) {
-      throw new Problem("config.invalid", `${input(key)} has a line without a name`, `write one a line: NAME=VALUE`);
-    }
-    return `${quoted(line.slice(0, at).trim())} = ${quoted(line.slice(at + 1).trim())}`;
-  });
-  return `{ ${pairs.join(", ")} }`;
-}
-function quoted(text) {
-  return JSON.stringify(text).replace(/[\x7f-\x9f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
-}
-function input(key) {
-  return key.replaceAll("_", "-");
-}
-
-// src/inputs.ts
 var STEERING = /^(PATH|HOME|SHELL|IFS|ENV|CI|USER|TMPDIR|CDPATH|BASH_.*|PS4|PROMPT_COMMAND|LD_.*|DYLD_.*|NODE_.*|NPM_.*|PYTHON.*|PIP_.*|PERL.*|RUBY.*|JAVA_.*|GIT_.*|SSL_.*|CURL_.*|.*_PROXY|GITHUB_.*|RUNNER_.*|ACTIONS_.*|INPUT_.*|STATE_.*|DAYPASS_.*)$/;
 var DAY = 86400;
 function readInputs(env) {
@@ -788,16 +787,22 @@ async function post(world) {
 async function finish(world, commands, daypass, inputs, { folder, agent, state }, attempt) {
   const profile = state("profile") ?? inputs.profile;
   if (inputs.mode === "token") warnOfAnEnd(world, commands, state("expires"));
-  if (inputs.mode === "token" && state("first") === "true" && !inputs.revoke) return true;
+  if (inputs.mode === "token" && state("first") === "true" && !inputs.revoke) {
+    await attempt(async () => {
+      const status2 = inputs.summary ? kept(state("status"), world.now()) : void 0;
+      if (status2 !== void 0) await tell(commands, folder, status2, false);
+    });
+    return true;
+  }
   const env = { DAYPASS_AGENT: agent };
   let status;
   let answers = false;
   await attempt(async () => {
-    status = await ask(daypass, { env }, profile);
+    status = await ask(daypass, { env }, profile).catch((error) => {
+      throw gone(error, inputs, state("expires"));
+    });
     answers = true;
   });
-  const told = inputs.summary ? status : void 0;
-  if (told !== void 0) await attempt(() => commands.summary(summary(told)));
   const { token } = status ?? {};
   if (inputs.share === "cache" && token && token.fingerprint !== state("fingerprint")) {
     await attempt(async () => {
@@ -805,10 +810,35 @@ async function finish(world, commands, daypass, inputs, { folder, agent, state }
       await share.save(token.expiresAt);
     });
   }
+  let revoked = false;
   if (inputs.revoke && token && token.left > 0) {
-    await attempt(async () => void await daypass.json({ args: ["revoke", profile, "--json"], env }));
+    await attempt(async () => {
+      await daypass.json({ args: ["revoke", profile, "--json"], env });
+      revoked = true;
+    });
   }
+  const told = inputs.summary ? status : void 0;
+  if (told !== void 0) await attempt(() => tell(commands, folder, told, revoked));
   return answers;
+}
+async function tell(commands, folder, status, revoked) {
+  const mark = (0, import_node_path4.join)(folder, `told-${(status.token?.fingerprint ?? status.profile).replace(/[^\w.-]/g, "")}`);
+  const told = (await (0, import_promises5.readFile)(mark, "utf8").catch(() => "")).split("\n").filter((name2) => name2 !== "");
+  if (told.includes(status.profile)) return;
+  await (0, import_promises5.appendFile)(mark, `${status.profile}
+`, { mode: 384 }).catch(() => void 0);
+  await commands.summary(summary(status, { revoked, as: told[0] }));
+}
+function kept(text, now) {
+  if (text === void 0) return void 0;
+  const status = JSON.parse(text);
+  const { token } = status;
+  return token === void 0 ? status : { ...status, token: { ...token, left: (Date.parse(token.expiresAt) - now.getTime()) / 1e3 } };
+}
+function gone(error, inputs, expires) {
+  if (Problem.of(error).code !== "agent.unreachable") return error;
+  const alive = inputs.revoke ? `, and its token was not revoked: it lives until ${expires ?? "its end"}` : "";
+  return new Problem("agent.unreachable", `the agent ended before the job${alive}`, `did a step end it, or was lifetime: ${inputs.lifetime} over?`);
 }
 function warnOfAnEnd(world, commands, expires) {
   const ended = expires === void 0 ? Number.NaN : Date.parse(expires);
@@ -839,26 +869,26 @@ var release_default = {
 };
 
 // src/entry/end.ts
-var import_promises5 = require("node:fs/promises");
-var import_promises6 = require("node:timers/promises");
+var import_promises6 = require("node:fs/promises");
+var import_promises7 = require("node:timers/promises");
 var PATIENCE2 = 3e3;
 var STEP = 25;
 async function end(socket, patience = PATIENCE2) {
   const found = await agents(socket);
   for (const pid of found) signal(pid, "SIGTERM", "SIGCONT");
-  for (let waited = 0; waited < patience && (await agents(socket)).length > 0; waited += STEP) await (0, import_promises6.setTimeout)(STEP);
+  for (let waited = 0; waited < patience && (await agents(socket)).length > 0; waited += STEP) await (0, import_promises7.setTimeout)(STEP);
   for (const pid of await agents(socket)) signal(pid, "SIGKILL");
   return found.length > 0;
 }
 async function agents(socket) {
-  const names2 = await (0, import_promises5.readdir)("/proc").catch(() => []);
+  const names2 = await (0, import_promises6.readdir)("/proc").catch(() => []);
   const lines = await Promise.all(
     names2.filter((name2) => /^\d+$/.test(name2)).map(async (name2) => ({ pid: Number(name2), args: await commandLine(name2) }))
   );
   return lines.filter(({ args }) => args.includes("agent") && args[args.indexOf("--socket") + 1] === socket).map(({ pid }) => pid);
 }
 async function commandLine(pid) {
-  return (await (0, import_promises5.readFile)(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
+  return (await (0, import_promises6.readFile)(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
 }
 function signal(pid, ...signals) {
   try {

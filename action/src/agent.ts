@@ -7,6 +7,7 @@ import type { Daypass } from './daypass.ts'
 import type { Inputs } from './inputs.ts'
 import { type Job, rememberAgent, socketFolder } from './job.ts'
 import { Problem, printable } from './problem.ts'
+import { CLIENT_IDS } from './profile.ts'
 import type { Named } from './share.ts'
 import type { World } from './world.ts'
 
@@ -82,6 +83,11 @@ export function gatewayOf(agent: Agent): Record<string, string> {
   const pairs = typeof env === 'object' && env !== null ? Object.entries(env) : []
   const named = pairs.filter(([name]) => /^[A-Z_][A-Z0-9_]*$/.test(name)).map(([name, value]) => [name, printable(String(value))])
   const found = Object.fromEntries(named) as Record<string, string>
+  // Programs look in any of the provider's variables.
+  for (const names of [CLIENT_IDS.genesys, CLIENT_IDS.genesys.map(name => name.replace(/_ID$/, '_SECRET'))]) {
+    const value = names.map(name => found[name]).find(value => value !== undefined)
+    if (value !== undefined) for (const name of names) found[name] ??= value
+  }
   if (found['DAYPASS_GATEWAY_URL'] === undefined) throw new Problem('action.internal', 'daypass does not say where its gateway is')
   return found
 }
@@ -91,7 +97,7 @@ export async function stopAgent(world: World, daypass: Daypass, socket: string, 
   // One that was asked in vain is not asked again.
   if (!answers && (await world.end(socket))) return
   try {
-    await daypass.ask({ args: ['agent', '--stop', '--socket', socket] })
+    await daypass.ask({ args: ['agent', '--stop', '--quiet', '--socket', socket] })
   } finally {
     await world.end(socket)
   }

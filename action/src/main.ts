@@ -72,6 +72,8 @@ async function run(world: World, commands: Commands): Promise<void> {
   }
   // Its one token is in the environment by now, and nobody will ask for another; only who revokes it needs the agent.
   if (inputs.mode === 'token' && !agent.joined && !inputs.revoke) {
+    const status = inputs.summary ? await ask(daypass, agent, agent.profile).catch(() => undefined) : undefined
+    if (status !== undefined) await commands.state('status', JSON.stringify(status))
     await stopAgent(world, daypass, path)
     await commands.state('socket', '')
   }

@@ -1,7 +1,8 @@
 // After the job, whatever became of it: what is new is shared, told and, where that is wanted, revoked; then the agent ends
 // and the folder goes. Nothing here fails a job.
 
-import { dirname } from 'node:path'
+import { appendFile, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 
 import { stopAgent } from './agent.ts'
 import { Commands } from './commands.ts'
@@ -77,16 +78,22 @@ async function finish(
   const profile = state('profile') ?? inputs.profile
   if (inputs.mode === 'token') warnOfAnEnd(world, commands, state('expires'))
   // Its agent has ended in main.
-  if (inputs.mode === 'token' && state('first') === 'true' && !inputs.revoke) return true
+  if (inputs.mode === 'token' && state('first') === 'true' && !inputs.revoke) {
+    await attempt(async () => {
+      const status = inputs.summary ? kept(state('status'), world.now()) : undefined
+      if (status !== undefined) await tell(commands, folder, status, false)
+    })
+    return true
+  }
   const env = { DAYPASS_AGENT: agent }
   let status: Status | undefined
   let answers = false
   await attempt(async () => {
-    status = await ask(daypass, { env }, profile)
+    status = await ask(daypass, { env }, profile).catch((error: unknown) => {
+      throw gone(error, inputs, state('expires'))
+    })
     answers = true
   })
-  const told = inputs.summary ? status : undefined
-  if (told !== undefined) await attempt(() => commands.summary(summary(told)))
   const { token } = status ?? {}
   if (inputs.share === 'cache' && token && token.fingerprint !== state('fingerprint')) {
     await attempt(async () => {
@@ -95,10 +102,40 @@ async function finish(
     })
   }
   // A token that has ended needs no revocation.
+  let revoked = false
   if (inputs.revoke && token && token.left > 0) {
-    await attempt(async () => void (await daypass.json({ args: ['revoke', profile, '--json'], env })))
+    await attempt(async () => {
+      await daypass.json({ args: ['revoke', profile, '--json'], env })
+      revoked = true
+    })
   }
+  const told = inputs.summary ? status : undefined
+  if (told !== undefined) await attempt(() => tell(commands, folder, told, revoked))
   return answers
+}
+
+/** Each profile once, and the requests for one token once, however many uses there are in a job. */
+async function tell(commands: Commands, folder: string, status: Status, revoked: boolean): Promise<void> {
+  const mark = join(folder, `told-${(status.token?.fingerprint ?? status.profile).replace(/[^\w.-]/g, '')}`)
+  const told = (await readFile(mark, 'utf8').catch(() => '')).split('\n').filter(name => name !== '')
+  if (told.includes(status.profile)) return
+  await appendFile(mark, `${status.profile}\n`, { mode: 0o600 }).catch(() => undefined)
+  await commands.summary(summary(status, { revoked, as: told[0] }))
+}
+
+/** What main has kept of an agent that it has ended. */
+function kept(text: string | undefined, now: Date): Status | undefined {
+  if (text === undefined) return undefined
+  const status = JSON.parse(text) as Status
+  const { token } = status
+  return token === undefined ? status : { ...status, token: { ...token, left: (Date.parse(token.expiresAt) - now.getTime()) / 1000 } }
+}
+
+/** An agent that is not there any more was ended by something of this job. */
+function gone(error: unknown, inputs: Inputs, expires: string | undefined): unknown {
+  if (Problem.of(error).code !== 'agent.unreachable') return error
+  const alive = inputs.revoke ? `, and its token was not revoked: it lives until ${expires ?? 'its end'}` : ''
+  return new Problem('agent.unreachable', `the agent ended before the job${alive}`, `did a step end it, or was lifetime: ${inputs.lifetime} over?`)
 }
 
 /** The token in the environment of the steps was one that nobody renews. */

@@ -5,10 +5,17 @@ import type { Status } from './status.ts'
 
 const BAR = 20
 
-export function summary(status: Status): string {
+export interface More {
+  /** The token was revoked after the job. */
+  readonly revoked?: boolean
+  /** The profile that is told of already and has the same token: the requests are the same, too. */
+  readonly as?: string | undefined
+}
+
+export function summary(status: Status, { revoked = false, as }: More = {}): string {
   const { token } = status
-  const life = token === undefined ? 'no token is cached' : `\`${bar(token.left, token.lifetime)}\` ${span(token.left)} left of ${span(token.lifetime)}`
-  const cells = [cell(status.profile), cell(status.place), life, `${status.made}`, `${status.saved}`]
+  const life = token === undefined ? 'no token is cached' : revoked ? `revoked after ${span(token.lifetime - token.left)} of ${span(token.lifetime)}` : `\`${bar(token.left, token.lifetime)}\` ${span(token.left)} left of ${span(token.lifetime)}`
+  const cells = [cell(status.profile), cell(status.place), life, ...(as === undefined ? [`${status.made}`, `${status.saved}`] : [`as ${cell(as)}`, `as ${cell(as)}`])]
   const head = ['profile', 'at', 'token', 'token requests made', 'saved']
   return `### daypass\n\n${row(head)}${row(head.map(() => '---'))}${row(cells)}\n`
 }

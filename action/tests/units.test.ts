@@ -135,5 +135,7 @@ test('a summary shows what is left as a bar, and no markup of others', () => {
   const token = { fingerprint: '#1', expiresAt: '', left: 1800, lifetime: 3600 }
   const text = summary({ profile: 'a|b', place: '<img src=x>', token, made: 1, saved: 2 })
   assert.match(text, /\| a&#124;b \| &#60;img src=x&#62; \| `█{10}░{10}` 30m left of 1h \| 1 \| 2 \|/)
+  assert.match(summary({ profile: 'a', place: 'p', token, made: 1, saved: 2 }, { revoked: true }), /\| revoked after 30m of 1h \| 1 \| 2 \|/)
+  assert.match(summary({ profile: 'b', place: 'p', token, made: 1, saved: 2 }, { as: 'a' }), /\| b \| p \| .* \| as a \| as a \|/)
   assert.deepEqual([0, 59, 60, 3599, 3600, 5400].map(span), ['0s', '59s', '1m', '59m', '1h', '1h 30m'])
 })
