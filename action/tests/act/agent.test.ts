@@ -127,18 +127,21 @@ test('two jobs whose runners have long names do not share an agent', async () =>
   bench.leavesNothing()
 })
 
-test('a job that fails is cleaned up, and its token revoked', async () => {
+test('a job that fails is cleaned up, and its tokens revoked, also one that was replaced early', async () => {
   await bench.sandbox()
   const { code, log } = await bench.run(
     bench.job(`
 - uses: ./action
   with: { ${bench.inputs({ revoke: 'true', 'revocation-url': `${bench.url}/oauth/revoke` })} }
-- run: daypass token > ${bench.root}/token && exit 7`),
+- run: daypass token > ${bench.root}/token && sleep 3 && daypass token --fresh > ${bench.root}/fresh && exit 7`),
   )
   assert.notEqual(code, 0)
-  const token = readFileSync(`${bench.root}/token`, 'utf8').trim()
-  const answer = await fetch(`${bench.url}/api/echo`, { headers: { authorization: `Bearer ${token}` } })
-  assert.equal(answer.status, 401, log)
+  const tokens = ['token', 'fresh'].map(name => readFileSync(join(bench.root, name), 'utf8').trim())
+  assert.notEqual(tokens[0], tokens[1])
+  for (const token of tokens) {
+    const answer = await fetch(`${bench.url}/api/echo`, { headers: { authorization: `Bearer ${token}` } })
+    assert.equal(answer.status, 401, log)
+  }
   bench.leavesNothing()
 })
 

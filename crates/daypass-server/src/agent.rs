@@ -128,6 +128,9 @@ impl Agent {
     ///
     /// `config.ambiguous`: the agent has another profile of that name.
     pub fn hold(&self, opened: Opened, reopen: Option<Reopen>) -> Result<String, Error> {
+        if self.inner.settings.allow_revoke {
+            opened.source.keep_replaced();
+        }
         self.inner.profiles.hold(opened, reopen)
     }
 

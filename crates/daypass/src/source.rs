@@ -8,6 +8,7 @@ mod decide;
 mod flight;
 mod inner;
 mod judge;
+mod replaced;
 mod report;
 mod slot;
 #[cfg(test)]

@@ -42,6 +42,12 @@ impl Cached {
         Ok(forgotten)
     }
 
+    /// Remembers from now on the tokens that are replaced before their end, those of the pool too:
+    /// they are revoked with the one at hand.
+    pub fn keep_replaced(&self) {
+        self.inner.replaced.keep();
+    }
+
     /// Revokes the token at the issuer and forgets it. Returns whether there was one.
     ///
     /// # Errors
@@ -49,6 +55,30 @@ impl Cached {
     /// `issuer.cannot_revoke`, `issuer.rejected`, `issuer.unavailable`: the token is still
     /// cached then. `store.failed` when it is revoked but could not be forgotten.
     pub async fn revoke(&self, timeout: Duration) -> Result<bool, Error> {
+        let replaced = self.revoke_replaced(timeout).await;
+        let cached = self.revoke_cached(timeout).await;
+        Ok(replaced? | cached?)
+    }
+
+    /// One that is not revoked keeps no other from it.
+    async fn revoke_replaced(&self, timeout: Duration) -> Result<bool, Error> {
+        let inner = &self.inner;
+        let lives = |token: &Token| !inner.remaining(token).is_zero();
+        let (mut revoked, mut failed) = (false, None);
+        for token in inner.replaced.take().into_iter().filter(lives) {
+            match inner.issuer.revoke(&token, timeout).await {
+                Ok(()) => revoked = true,
+                Err(error) => {
+                    inner.replaced.add(token, lives);
+                    let host = inner.issuer.revocation_host();
+                    failed = failed.or_else(|| Some(inner.labels.revocation_error(host, &error)));
+                }
+            }
+        }
+        failed.map_or(Ok(revoked), Err)
+    }
+
+    async fn revoke_cached(&self, timeout: Duration) -> Result<bool, Error> {
         let inner = &self.inner;
         let store_failed = |error: StoreError| {
             Error::new(Code::StoreFailed, format!("the cache cannot be used: {error}"))

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::flight::{self, Flight, Flights, Landing, Mission};
 use super::inner::Inner;
 use super::judge::{Ask, Concern, Moment, Verdict, judge};
+use super::replaced::Replaced;
 use super::report::Labels;
 use super::slot::Slot;
 use super::unkept::Unkept;
@@ -65,6 +66,10 @@ impl fmt::Debug for Cached {
 impl Cached {
     /// Opens a source. Nothing is read and nobody is asked yet.
     pub fn new(parts: CachedParts) -> Self {
+        Self::with(parts, Arc::default())
+    }
+
+    fn with(parts: CachedParts, replaced: Arc<Replaced>) -> Self {
         let CachedParts { request, store, issuer, effects, style, labels } = parts;
         Self {
             inner: Arc::new(Inner {
@@ -75,6 +80,7 @@ impl Cached {
                 issuer,
                 labels,
                 slot: Slot::default(),
+                replaced,
                 unkept: Unkept::default(),
                 unkept_throttle: Unkept::default(),
                 style,
@@ -92,14 +98,15 @@ impl Cached {
     #[must_use]
     pub fn in_pool(&self, pool_slot: u32) -> Self {
         let inner = &self.inner;
-        Self::new(CachedParts {
+        let parts = CachedParts {
             request: TokenRequest { pool_slot, ..inner.request.clone() },
             store: Arc::clone(&inner.store),
             issuer: Arc::clone(&inner.issuer),
             effects: inner.effects.clone(),
             style: inner.style,
             labels: inner.labels.clone(),
-        })
+        };
+        Self::with(parts, Arc::clone(&inner.replaced))
     }
 
     /// Returns a token that the store has at hand and that needs no attention: without waiting

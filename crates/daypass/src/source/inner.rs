@@ -9,6 +9,7 @@ use super::cached::Style;
 use super::damping;
 use super::flight::Flights;
 use super::judge::Moment;
+use super::replaced::Replaced;
 use super::report::Labels;
 use super::slot::{Held, Slot};
 use super::unkept::Unkept;
@@ -25,6 +26,7 @@ pub(super) struct Inner {
     pub(super) effects: Effects,
     pub(super) labels: Labels,
     pub(super) slot: Slot,
+    pub(super) replaced: Arc<Replaced>,
     pub(super) unkept: Unkept,
     pub(super) unkept_throttle: Unkept,
     pub(super) style: Style,
@@ -57,7 +59,13 @@ impl Inner {
         let pause_ends = self.effects.clock.ticks().saturating_add(pause);
         let ends = self.effects.clock.ticks().saturating_add(self.remaining(&token));
         let held = Held::new(&token, reason, ends, self.jitter, pause_ends);
-        self.slot.put(Arc::new(held));
+        if let Some(before) = self.slot.put(Arc::new(held)) {
+            let before = before.granted(Source::Memory).token;
+            let lives = |token: &Token| !self.remaining(token).is_zero();
+            if before.fingerprint() != token.fingerprint() && lives(&before) {
+                self.replaced.add(before, lives);
+            }
+        }
         Some(Granted { token, source, reason })
     }
 

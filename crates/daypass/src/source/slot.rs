@@ -109,8 +109,9 @@ impl Slot {
         self.0.load().as_ref().map(|held| held.token.clone())
     }
 
-    pub(crate) fn put(&self, held: Arc<Held>) {
-        self.0.store(Some(held));
+    /// Returns what was there.
+    pub(crate) fn put(&self, held: Arc<Held>) -> Option<Arc<Held>> {
+        self.0.swap(Some(held))
     }
 
     pub(super) fn clear(&self) {

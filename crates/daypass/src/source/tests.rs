@@ -754,6 +754,41 @@ async fn a_forgotten_token_is_gone_for_all() {
     assert!(!source.revoke(s(5)).await.unwrap());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_replaced_early_is_revoked_too_where_that_is_wanted() {
+    let world = World::new();
+    let another = async |source: &Cached| source.token_since(forced(), world.clock.now()).await;
+    for (wanted, revoked) in [(false, 1), (true, 3)] {
+        let source = world.service();
+        if wanted {
+            source.keep_replaced();
+        }
+        another(&source).await.unwrap();
+        advance(s(10)).await;
+        another(&source).await.unwrap();
+        // Another slot of a pool has others.
+        another(&source.in_pool(1)).await.unwrap();
+        advance(s(10)).await;
+        let slot = source.in_pool(1);
+        let before = text(&slot.token(Want::default()).await.unwrap());
+        advance(s(10)).await;
+        assert_ne!(text(&another(&slot).await.unwrap()), before);
+        world.issuer.revoked.store(0, Ordering::SeqCst);
+        assert!(source.revoke(s(5)).await.unwrap());
+        assert_eq!(world.issuer.revoked.load(Ordering::SeqCst), revoked, "wanted: {wanted}");
+    }
+    // Those that have ended need none.
+    let source = world.service();
+    source.keep_replaced();
+    another(&source).await.unwrap();
+    advance(s(10)).await;
+    another(&source).await.unwrap();
+    advance(s(4000)).await;
+    world.issuer.revoked.store(0, Ordering::SeqCst);
+    assert!(!source.revoke(s(5)).await.unwrap());
+    assert_eq!(world.issuer.revoked.load(Ordering::SeqCst), 0);
+}
+
 // A store that fails
 
 struct Broken;
