@@ -95,24 +95,27 @@ var DOWNLOAD_TIMEOUT = 12e4;
 async function install(world, commands, inputs, folder) {
   const { bytes, from } = await (inputs.binary === void 0 ? released(world, commands, inputs, folder) : given(inputs.binary, inputs.binarySha256));
   const hash = sha256(bytes);
-  const there = await readBinary((0, import_node_path.join)(folder, "bin", "daypass")).then(sha256, () => void 0);
+  const there = await hashOf((0, import_node_path.join)(folder, "bin", "daypass"));
   const bin = (0, import_node_path.join)(folder, there === void 0 || there === hash ? "bin" : `bin-${hash.slice(0, 8)}`);
   if (there !== hash) await place(bin, bytes);
   return { path: (0, import_node_path.join)(bin, "daypass"), sha256: hash, from };
 }
 async function verify(found) {
-  const actual = await readBinary(found.path).then(sha256, () => void 0);
+  const actual = await hashOf(found.path);
   if (actual !== found.sha256) {
     const what = actual === void 0 ? "is gone" : `has the SHA-256 ${actual}, not ${found.sha256}`;
     throw new Problem("action.binary_changed", `the daypass of this job ${what}`, "a step of this job has changed it: it is not started again");
   }
 }
+async function hashOf(path) {
+  const bytes = await readBinary(path).catch(() => void 0);
+  return bytes && sha256(bytes);
+}
 async function readBinary(path) {
   const file = await (0, import_promises.open)(path, import_node_fs.constants.O_RDONLY | import_node_fs.constants.O_NONBLOCK);
   try {
     const found = await file.stat();
-    if (!found.isFile() || found.size > MAX_BINARY) throw new Error("it is no program");
-    return await file.readFile();
+    return found.isFile() && found.size <= MAX_BINARY ? await file.readFile() : void 0;
   } finally {
     await file.close();
   }
@@ -121,6 +124,7 @@ async function given(path, expected) {
   const bytes = await readBinary(path).catch(() => {
     throw new Problem("action.no_binary", `binary: ${printable(path)} cannot be read`, "is it there before this step? A relative path starts at the workspace");
   });
+  if (bytes === void 0) throw new Problem("action.no_binary", `binary: ${printable(path)} is no program`, "name the file itself");
   if (expected !== void 0) demand(bytes, expected, `binary: ${printable(path)}`);
   return { bytes, from: printable(path) };
 }
@@ -195,9 +199,8 @@ async function pip(world, folder, binary) {
       const last = printable(ended.stderr.trim().split("\n").at(-1) ?? "");
       throw new Problem("action.download_failed", `pip cannot install daypass: ${last}`, "name a daypass with binary:");
     }
-    const bytes = await readBinary((0, import_node_path.join)(target, "bin", "daypass")).catch(() => {
-      throw new Problem("action.binary_mismatch", "the wheel holds no daypass", "name one with binary:");
-    });
+    const bytes = await readBinary((0, import_node_path.join)(target, "bin", "daypass")).catch(() => void 0);
+    if (bytes === void 0) throw new Problem("action.binary_mismatch", "the wheel holds no daypass", "name one with binary:");
     demand(bytes, binary.sha256, "the daypass that pip installed");
     return { bytes, from: "pip" };
   } finally {
@@ -1034,7 +1037,7 @@ async function run(world, commands) {
     if (job.agent === void 0) await removeFolder(folder);
     throw error;
   }
-  await commands.state("first", String(job.agent === void 0));
+  for (const [name2, value2] of [["first", String(job.agent === void 0)], ["binary", ""], ["agent", ""]]) await commands.state(name2, value2);
   const found = await install(world, commands, inputs, folder);
   await commands.state("binary", found.path);
   await commands.state("sha256", found.sha256);

@@ -34,7 +34,7 @@ export async function install(world: World, commands: Commands, inputs: Inputs, 
     : given(inputs.binary, inputs.binarySha256))
   const hash = sha256(bytes)
   // A second use in the job: what the first one runs is not replaced.
-  const there = await readBinary(join(folder, 'bin', 'daypass')).then(sha256, () => undefined)
+  const there = await hashOf(join(folder, 'bin', 'daypass'))
   const bin = join(folder, there === undefined || there === hash ? 'bin' : `bin-${hash.slice(0, 8)}`)
   if (there !== hash) await place(bin, bytes)
   return { path: join(bin, 'daypass'), sha256: hash, from }
@@ -42,20 +42,24 @@ export async function install(world: World, commands: Commands, inputs: Inputs, 
 
 /** Fails when a file is not what it was. */
 export async function verify(found: Pick<Found, 'path' | 'sha256'>): Promise<void> {
-  const actual = await readBinary(found.path).then(sha256, () => undefined)
+  const actual = await hashOf(found.path)
   if (actual !== found.sha256) {
     const what = actual === undefined ? 'is gone' : `has the SHA-256 ${actual}, not ${found.sha256}`
     throw new Problem('action.binary_changed', `the daypass of this job ${what}`, 'a step of this job has changed it: it is not started again')
   }
 }
 
-/** A file's bytes. What is no file, such as a pipe that nobody writes to, is none. */
-async function readBinary(path: string): Promise<Buffer> {
+async function hashOf(path: string): Promise<string | undefined> {
+  const bytes = await readBinary(path).catch(() => undefined)
+  return bytes && sha256(bytes)
+}
+
+/** A file's bytes; undefined for what is none, such as a pipe that nobody writes to. */
+async function readBinary(path: string): Promise<Buffer | undefined> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const found = await file.stat()
-    if (!found.isFile() || found.size > MAX_BINARY) throw new Error('it is no program')
-    return await file.readFile()
+    return found.isFile() && found.size <= MAX_BINARY ? await file.readFile() : undefined
   } finally {
     await file.close()
   }
@@ -65,6 +69,7 @@ async function given(path: string, expected: string | undefined): Promise<Source
   const bytes = await readBinary(path).catch(() => {
     throw new Problem('action.no_binary', `binary: ${printable(path)} cannot be read`, 'is it there before this step? A relative path starts at the workspace')
   })
+  if (bytes === undefined) throw new Problem('action.no_binary', `binary: ${printable(path)} is no program`, 'name the file itself')
   if (expected !== undefined) demand(bytes, expected, `binary: ${printable(path)}`)
   return { bytes, from: printable(path) }
 }
@@ -146,9 +151,8 @@ async function pip(world: World, folder: string, binary: Binary): Promise<Source
       const last = printable(ended.stderr.trim().split('\n').at(-1) ?? '')
       throw new Problem('action.download_failed', `pip cannot install daypass: ${last}`, 'name a daypass with binary:')
     }
-    const bytes = await readBinary(join(target, 'bin', 'daypass')).catch(() => {
-      throw new Problem('action.binary_mismatch', 'the wheel holds no daypass', 'name one with binary:')
-    })
+    const bytes = await readBinary(join(target, 'bin', 'daypass')).catch(() => undefined)
+    if (bytes === undefined) throw new Problem('action.binary_mismatch', 'the wheel holds no daypass', 'name one with binary:')
     demand(bytes, binary.sha256, 'the daypass that pip installed')
     return { bytes, from: 'pip' }
   } finally {

@@ -43,8 +43,8 @@ async function run(world: World, commands: Commands): Promise<void> {
     if (job.agent === undefined) await removeFolder(folder)
     throw error
   }
-  // Also when it is not: a step could have set the variable.
-  await commands.state('first', String(job.agent === undefined))
+  // Whatever becomes of this use: what post finds was said here, and not by a step in variables of these names.
+  for (const [name, value] of [['first', String(job.agent === undefined)], ['binary', ''], ['agent', '']] as const) await commands.state(name, value)
   const found = await install(world, commands, inputs, folder)
   await commands.state('binary', found.path)
   await commands.state('sha256', found.sha256)

@@ -7,13 +7,14 @@ import test from 'node:test'
 
 import { parse } from 'yaml'
 
-import { signed } from '../src/cache/transfer.ts'
+import { json, send, signed } from '../src/cache/transfer.ts'
 import { distrust, fromFork } from '../src/event.ts'
 import { basic, forms } from '../src/masks.ts'
 import { KEYS, input } from '../src/profile.ts'
 import release from '../src/release.json' with { type: 'json' }
 import { span, summary } from '../src/summary.ts'
 import { inInputs } from '../src/words.ts'
+import type { World } from '../src/world.ts'
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, '../..', path), 'utf8')
 const action = parse(read('action/action.yml')) as { inputs: Record<string, { description: string; default?: string }> }
@@ -76,6 +77,18 @@ test('every code of the Action is documented, and no other', () => {
   assert.deepEqual([...new Set(used)].sort(), documented)
 })
 
+test('every failure that the code tells is in a snapshot', () => {
+  const snapshots = read('action/tests/scenarios.test.snapshot').replaceAll('\\\\', '\\').replaceAll('\\`', '`').replaceAll('%25', '%')
+  const sources = readdirSync(join(import.meta.dirname, '../src'), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts') && !name.startsWith('entry'))
+  const missing = sources.flatMap(name => {
+    const told = [...read(`action/src/${name}`).matchAll(/new (?:Error\(|Problem\(\s*'[a-z_.]+',)\s*(['"`])((?:\\.|(?!\1).)*)\1/g)]
+    // What is said between what is put in.
+    const parts = told.map(([, , text = '']) => text.split(/\$\{(?:[^{}]|\{[^{}]*\})*\}/).map(part => part.replaceAll('\\', '')))
+    return parts.filter(parts => !parts.every(part => snapshots.includes(part))).map(parts => `${name}: ${parts.join('…')}`)
+  })
+  assert.deepEqual(missing, [])
+})
+
 test('the version is that of daypass', () => {
   assert.equal(release.version, /^version = "(.*)"$/m.exec(read('Cargo.toml'))?.[1])
 })
@@ -112,6 +125,16 @@ test('a fork is told from a branch', () => {
   assert.equal(distrust({ ...event(''), name: 'push', payload: {} }), undefined)
   for (const name of ['pull_request_target', 'workflow_run', 'issue_comment', 'discussion_comment']) {
     assert.notEqual(distrust({ ...event('acme/things'), name, payload: {} }), undefined, name)
+  }
+})
+
+test('an answer that is refused is not read on', async () => {
+  for (const status of [500, 404]) {
+    let cancelled = false
+    const body = new ReadableStream({ cancel: () => void (cancelled = true) })
+    const world = { fetch: async () => new Response(body, { status }) } as unknown as World
+    await assert.rejects(send(world, 'http://127.0.0.1/', {}).then(json), new RegExp(`answered ${status}`))
+    assert.ok(cancelled, `what drips would keep the step: ${status}`)
   }
 })
 
