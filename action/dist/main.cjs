@@ -294,7 +294,7 @@ ${end2}
       throw new Problem("action.no_runner", `${name2} is not set`, "this runs in a step of GitHub Actions only");
     }
     await (0, import_promises2.appendFile)(path, text).catch((error) => {
-      throw new Problem("action.file_failed", `${name2} cannot be written: ${error.code}`, "is the disk full?");
+      throw new Problem("action.file_failed", `${name2} cannot be written: ${error.code}`, "may the runner write there, and is there space?");
     });
   }
 };
@@ -614,15 +614,32 @@ async function openJob(world) {
   const parent = variable(world.env, "RUNNER_TEMP");
   if (parent === void 0) throw new Problem("action.no_runner", "RUNNER_TEMP is not set", "this runs in a step of GitHub Actions only");
   const socket = /^unix:(.*)$/.exec(variable(world.env, "DAYPASS_AGENT") ?? "")?.[1];
-  for (const name2 of socket === void 0 ? [] : await (0, import_promises4.readdir)(parent).catch(() => [])) {
-    const folder = (0, import_node_path4.join)(parent, name2);
-    if (!name2.startsWith(PREFIX) || !await isOurs(folder)) continue;
+  const parents = [parent, ...elsewhere(world.env)];
+  for (const folder of socket === void 0 ? [] : (await Promise.all(parents.map(below))).flat()) {
+    if (!(0, import_node_path4.basename)(folder).startsWith(PREFIX) || !await isOurs(folder)) continue;
     const agent = await (0, import_promises4.readFile)((0, import_node_path4.join)(folder, AGENT), "utf8").catch(() => void 0);
     if (agent !== socket) continue;
     const revokes = await (0, import_promises4.lstat)((0, import_node_path4.join)(folder, REVOKES)).then(() => true, () => false);
     return { folder, agent, revokes };
   }
-  return { folder: await fresh(world, parent, PREFIX), agent: void 0, revokes: false };
+  const closed = await Promise.all(parents.map(isClosed));
+  return { folder: await fresh(world, parents[closed.indexOf(true)] ?? parent, PREFIX), agent: void 0, revokes: false };
+}
+function elsewhere(env) {
+  return [variable(env, "TMPDIR"), "/tmp"].filter((parent) => parent !== void 0 && (0, import_node_path4.isAbsolute)(parent));
+}
+async function below(parent) {
+  return (await (0, import_promises4.readdir)(parent).catch(() => [])).map((name2) => (0, import_node_path4.join)(parent, name2));
+}
+async function isClosed(folder) {
+  let path = await (0, import_promises4.realpath)(folder).catch(() => "/");
+  for (; ; ) {
+    const { mode, uid } = await (0, import_promises4.lstat)(path);
+    const open2 = (mode & 18) !== 0 && (mode & 512) === 0;
+    if (open2 || uid !== 0 && uid !== process.getuid?.()) return false;
+    if (path === (0, import_node_path4.dirname)(path)) return true;
+    path = (0, import_node_path4.dirname)(path);
+  }
 }
 async function fresh(world, parent, prefix2) {
   const folder = (0, import_node_path4.join)(parent, `${prefix2}${world.random().slice(0, 8)}`);
@@ -634,7 +651,7 @@ async function fresh(world, parent, prefix2) {
 async function socketFolder(world, folder) {
   const fits = (parent2) => Buffer.byteLength((0, import_node_path4.join)(parent2, "daypass-12345678", "s")) <= MAX_SOCKET;
   if (Buffer.byteLength((0, import_node_path4.join)(folder, "s")) <= MAX_SOCKET) return folder;
-  const parent = [variable(world.env, "TMPDIR"), "/tmp"].find((parent2) => parent2 !== void 0 && (0, import_node_path4.isAbsolute)(parent2) && fits(parent2));
+  const parent = elsewhere(world.env).find(fits);
   return fresh(world, parent ?? "/tmp", PLACE);
 }
 async function isOurs(folder) {

@@ -69,12 +69,15 @@ function printable(text) {
 // src/job.ts
 var PREFIX = "daypass-action-";
 var PLACE = "daypass-";
+function elsewhere(env) {
+  return [variable(env, "TMPDIR"), "/tmp"].filter((parent) => parent !== void 0 && (0, import_node_path.isAbsolute)(parent));
+}
 function isFolder(env, folder) {
-  return folder === (0, import_node_path.join)(variable(env, "RUNNER_TEMP") ?? "/", (0, import_node_path.basename)(folder)) && (0, import_node_path.basename)(folder).startsWith(PREFIX);
+  const parents = [variable(env, "RUNNER_TEMP") ?? "/", ...elsewhere(env)];
+  return parents.some((parent) => folder === (0, import_node_path.join)(parent, (0, import_node_path.basename)(folder))) && (0, import_node_path.basename)(folder).startsWith(PREFIX);
 }
 function isPlace(env, folder) {
-  const parents = [variable(env, "TMPDIR"), "/tmp"];
-  return parents.some((parent) => parent !== void 0 && folder === (0, import_node_path.join)(parent, (0, import_node_path.basename)(folder))) && (0, import_node_path.basename)(folder).startsWith(PLACE);
+  return elsewhere(env).some((parent) => folder === (0, import_node_path.join)(parent, (0, import_node_path.basename)(folder))) && (0, import_node_path.basename)(folder).startsWith(PLACE);
 }
 async function removeFolder(folder) {
   await (0, import_promises.rm)(folder, { recursive: true, force: true });
@@ -235,7 +238,7 @@ ${end2}
       throw new Problem("action.no_runner", `${name2} is not set`, "this runs in a step of GitHub Actions only");
     }
     await (0, import_promises2.appendFile)(path, text).catch((error) => {
-      throw new Problem("action.file_failed", `${name2} cannot be written: ${error.code}`, "is the disk full?");
+      throw new Problem("action.file_failed", `${name2} cannot be written: ${error.code}`, "may the runner write there, and is there space?");
     });
   }
 };

@@ -72,7 +72,7 @@ export class Commands {
       throw new Problem('action.no_runner', `${name} is not set`, 'this runs in a step of GitHub Actions only')
     }
     await appendFile(path, text).catch((error: NodeJS.ErrnoException) => {
-      throw new Problem('action.file_failed', `${name} cannot be written: ${error.code}`, 'is the disk full?')
+      throw new Problem('action.file_failed', `${name} cannot be written: ${error.code}`, 'may the runner write there, and is there space?')
     })
   }
 }

@@ -2,7 +2,7 @@
 // joins the agent of the first one finds that one's folder; every other use has its own, whatever became of the others.
 
 import { lstat, mkdir, readFile, readdir, realpath, rm, writeFile } from 'node:fs/promises'
-import { basename, isAbsolute, join, relative, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 
 import { type Event, distrust } from './event.ts'
 import { Problem, printable } from './problem.ts'
@@ -31,26 +31,48 @@ export async function openJob(world: World): Promise<Job> {
   const parent = variable(world.env, 'RUNNER_TEMP')
   if (parent === undefined) throw new Problem('action.no_runner', 'RUNNER_TEMP is not set', 'this runs in a step of GitHub Actions only')
   const socket = /^unix:(.*)$/.exec(variable(world.env, 'DAYPASS_AGENT') ?? '')?.[1]
-  for (const name of socket === undefined ? [] : await readdir(parent).catch(() => [])) {
-    const folder = join(parent, name)
-    if (!name.startsWith(PREFIX) || !(await isOurs(folder))) continue
+  const parents = [parent, ...elsewhere(world.env)]
+  for (const folder of socket === undefined ? [] : (await Promise.all(parents.map(below))).flat()) {
+    if (!basename(folder).startsWith(PREFIX) || !(await isOurs(folder))) continue
     const agent = await readFile(join(folder, AGENT), 'utf8').catch(() => undefined)
     if (agent !== socket) continue
     const revokes = await lstat(join(folder, REVOKES)).then(() => true, () => false)
     return { folder, agent, revokes }
   }
-  return { folder: await fresh(world, parent, PREFIX), agent: undefined, revokes: false }
+  const closed = await Promise.all(parents.map(isClosed))
+  return { folder: await fresh(world, parents[closed.indexOf(true)] ?? parent, PREFIX), agent: undefined, revokes: false }
+}
+
+/** Where a folder can be if it cannot be in the runner's. */
+function elsewhere(env: Environment): string[] {
+  return [variable(env, 'TMPDIR'), '/tmp'].filter(parent => parent !== undefined && isAbsolute(parent)) as string[]
+}
+
+async function below(parent: string): Promise<string[]> {
+  return (await readdir(parent).catch(() => [])).map(name => join(parent, name))
+}
+
+/** Whether no other user can replace what is in a folder, for which daypass looks too; a runner's umask may let a group. */
+async function isClosed(folder: string): Promise<boolean> {
+  let path = await realpath(folder).catch(() => '/')
+  for (;;) {
+    const { mode, uid } = await lstat(path)
+    const open = (mode & 0o022) !== 0 && (mode & 0o1000) === 0
+    if (open || (uid !== 0 && uid !== process.getuid?.())) return false
+    if (path === dirname(path)) return true
+    path = dirname(path)
+  }
 }
 
 /** Whether a folder can be one that was made here. */
 export function isFolder(env: Environment, folder: string): boolean {
-  return folder === join(variable(env, 'RUNNER_TEMP') ?? '/', basename(folder)) && basename(folder).startsWith(PREFIX)
+  const parents = [variable(env, 'RUNNER_TEMP') ?? '/', ...elsewhere(env)]
+  return parents.some(parent => folder === join(parent, basename(folder))) && basename(folder).startsWith(PREFIX)
 }
 
 /** The same for one that has a socket only. */
 export function isPlace(env: Environment, folder: string): boolean {
-  const parents = [variable(env, 'TMPDIR'), '/tmp']
-  return parents.some(parent => parent !== undefined && folder === join(parent, basename(folder))) && basename(folder).startsWith(PLACE)
+  return elsewhere(env).some(parent => folder === join(parent, basename(folder))) && basename(folder).startsWith(PLACE)
 }
 
 /** A folder that nobody has foreseen, and nobody else can look into. */
@@ -66,7 +88,7 @@ async function fresh(world: World, parent: string, prefix: string): Promise<stri
 export async function socketFolder(world: World, folder: string): Promise<string> {
   const fits = (parent: string) => Buffer.byteLength(join(parent, 'daypass-12345678', 's')) <= MAX_SOCKET
   if (Buffer.byteLength(join(folder, 's')) <= MAX_SOCKET) return folder
-  const parent = [variable(world.env, 'TMPDIR'), '/tmp'].find(parent => parent !== undefined && isAbsolute(parent) && fits(parent))
+  const parent = elsewhere(world.env).find(fits)
   return fresh(world, parent ?? '/tmp', PLACE)
 }
 

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { chmodSync, chownSync, copyFileSync, cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { after, before } from 'node:test'
 
@@ -115,6 +115,25 @@ test('a use that fails leaves no agent to the steps that follow, nor one that ca
     assert.deepEqual(job.agents(), [], last)
     assert.deepEqual(readdirSync(job.temporary), [], last)
   }
+})
+
+test('a runner whose umask lets its group write has the files elsewhere', async () => {
+  const [first, second] = [new Job(), new Job({ profile: 'second' })]
+  chmodSync(first.temporary, 0o775)
+  const [code, log] = await first.main()
+  assert.equal(code, 0, log)
+  const { folder = '', agent = '' } = first.state()
+  assert.notEqual(join(folder, '..'), first.temporary)
+  // Another use in the same job finds it there.
+  const joins = { RUNNER_TEMP: first.temporary, DAYPASS_AGENT: agent }
+  const [joined, told] = await second.main(joins)
+  assert.equal(joined, 0, told)
+  assert.deepEqual([second.state()['first'], second.state()['folder']], ['false', folder])
+  await second.post(joins)
+  assert.ok(existsSync(folder))
+  const [, last] = await first.post()
+  assert.deepEqual(bench.processes().filter(line => line.includes(folder)), [], last)
+  assert.ok(!existsSync(folder), last)
 })
 
 test('a proxy that cannot be read is told without its password, and only where it is needed', async () => {
