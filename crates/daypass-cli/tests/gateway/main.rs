@@ -12,6 +12,7 @@
 )]
 
 mod command;
+mod memory;
 mod strangers;
 mod tools;
 mod world;
