@@ -14,20 +14,24 @@ use tokio::time::{Sleep, sleep};
 /// How long a client that still sends has to read the answer and close.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// How long one is waited for that sends nothing just now: it may be in the middle of it. Who has
+/// nothing to send closes when the answer ends, and is not waited for.
+const PAUSE: Duration = Duration::from_millis(250);
+
 pub(super) struct Linger {
     stream: TcpStream,
     shut: bool,
-    /// Runs once unread bytes were found.
+    /// Whether bytes came after the end.
+    sends: bool,
     left: Option<Pin<Box<Sleep>>>,
 }
 
 impl Linger {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, shut: false, left: None }
+        Self { stream, shut: false, sends: false, left: None }
     }
 
-    /// Throws away what there is. Ready when no more comes, or when nothing had come at first: then
-    /// nobody is sending.
+    /// Throws away what there is. Ready when no more comes, or nothing does for a while.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut scratch = [0; 16 * 1024];
         loop {
@@ -35,15 +39,16 @@ impl Linger {
             match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending if self.left.is_none() => return Poll::Ready(()),
                 Poll::Pending => break,
             }
-            let left = self.left.get_or_insert_with(|| Box::pin(sleep(LINGER)));
-            if left.as_mut().poll(cx).is_ready() {
+            if !std::mem::replace(&mut self.sends, true) {
+                self.left = Some(Box::pin(sleep(LINGER)));
+            }
+            if self.left.as_mut().is_some_and(|left| left.as_mut().poll(cx).is_ready()) {
                 return Poll::Ready(());
             }
         }
-        self.left.as_mut().map_or(Poll::Ready(()), |left| left.as_mut().poll(cx))
+        self.left.get_or_insert_with(|| Box::pin(sleep(PAUSE))).as_mut().poll(cx)
     }
 }
 
