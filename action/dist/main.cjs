@@ -90,10 +90,11 @@ function variable(env, name2) {
 }
 
 // src/binary.ts
+var ELF = Buffer.from("ELF");
 var MAX_BINARY = 512 * 1024 * 1024;
 var DOWNLOAD_TIMEOUT = 12e4;
 async function install(world, commands, inputs, folder) {
-  const { bytes, from } = await (inputs.binary === void 0 ? released(world, commands, inputs, folder) : given(inputs.binary, inputs.binarySha256));
+  const { bytes, from } = await (inputs.binary === void 0 ? released(world, commands, inputs, folder) : given(world, inputs.binary, inputs.binarySha256));
   const hash = sha256(bytes);
   const there = await hashOf((0, import_node_path.join)(folder, "bin", "daypass"));
   const bin = (0, import_node_path.join)(folder, there === void 0 || there === hash ? "bin" : `bin-${hash.slice(0, 8)}`);
@@ -120,12 +121,15 @@ async function readBinary(path) {
     await file.close();
   }
 }
-async function given(path, expected) {
+async function given(world, path, expected) {
   const bytes = await readBinary(path).catch(() => {
     throw new Problem("action.no_binary", `binary: ${printable(path)} cannot be read`, "is it there before this step? A relative path starts at the workspace");
   });
   if (bytes === void 0) throw new Problem("action.no_binary", `binary: ${printable(path)} is no program`, "name the file itself");
   if (expected !== void 0) demand(bytes, expected, `binary: ${printable(path)}`);
+  if (world.host.startsWith("linux-") && !bytes.subarray(0, 4).equals(ELF)) {
+    throw new Problem("action.no_binary", `binary: ${printable(path)} is no program for Linux`, "it names the file of daypass itself, not a folder or a script around it");
+  }
   return { bytes, from: printable(path) };
 }
 async function released(world, commands, inputs, folder) {
@@ -175,11 +179,16 @@ async function download(world, binary) {
     }
     bytes = await readBody(answer, MAX_BINARY);
   } catch (error) {
-    throw failed(printable(error instanceof Error ? error.message : String(error)));
+    throw failed(printable(`${reason(error)} (${url})`));
   }
   if (bytes === void 0) throw failed("it does not end");
   demand(bytes, binary.sha256, binary.asset);
   return { bytes, from: "release" };
+}
+function reason(error) {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause;
+  return cause instanceof Error ? `${error.message}: ${cause.message || cause.name}` : error.message;
 }
 async function pip(world, folder, binary) {
   const target = (0, import_node_path.join)(folder, "pip");

@@ -280,6 +280,7 @@ async function readBody(answer, most) {
 }
 
 // src/binary.ts
+var ELF = Buffer.from("ELF");
 var MAX_BINARY = 512 * 1024 * 1024;
 async function verify(found) {
   const actual = await hashOf(found.path);

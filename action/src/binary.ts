@@ -19,6 +19,8 @@ export interface Found {
   readonly from: string
 }
 
+/** What a program for Linux begins with. */
+const ELF = Buffer.from('\x7fELF')
 /** Much more than daypass has; a debug build fits. */
 const MAX_BINARY = 512 * 1024 * 1024
 const DOWNLOAD_TIMEOUT = 120_000
@@ -31,7 +33,7 @@ interface Source {
 export async function install(world: World, commands: Commands, inputs: Inputs, folder: string): Promise<Found> {
   const { bytes, from } = await (inputs.binary === undefined
     ? released(world, commands, inputs, folder)
-    : given(inputs.binary, inputs.binarySha256))
+    : given(world, inputs.binary, inputs.binarySha256))
   const hash = sha256(bytes)
   // A second use in the job: what the first one runs is not replaced.
   const there = await hashOf(join(folder, 'bin', 'daypass'))
@@ -65,12 +67,16 @@ async function readBinary(path: string): Promise<Buffer | undefined> {
   }
 }
 
-async function given(path: string, expected: string | undefined): Promise<Source> {
+async function given(world: World, path: string, expected: string | undefined): Promise<Source> {
   const bytes = await readBinary(path).catch(() => {
     throw new Problem('action.no_binary', `binary: ${printable(path)} cannot be read`, 'is it there before this step? A relative path starts at the workspace')
   })
   if (bytes === undefined) throw new Problem('action.no_binary', `binary: ${printable(path)} is no program`, 'name the file itself')
   if (expected !== undefined) demand(bytes, expected, `binary: ${printable(path)}`)
+  // A shell would run what is no program of the kernel's, line by line.
+  if (world.host.startsWith('linux-') && !bytes.subarray(0, 4).equals(ELF)) {
+    throw new Problem('action.no_binary', `binary: ${printable(path)} is no program for Linux`, 'it names the file of daypass itself, not a folder or a script around it')
+  }
   return { bytes, from: printable(path) }
 }
 
@@ -126,11 +132,18 @@ async function download(world: World, binary: Binary): Promise<Source> {
     }
     bytes = await readBody(answer, MAX_BINARY)
   } catch (error) {
-    throw failed(printable(error instanceof Error ? error.message : String(error)))
+    throw failed(printable(`${reason(error)} (${url})`))
   }
   if (bytes === undefined) throw failed('it does not end')
   demand(bytes, binary.sha256, binary.asset)
   return { bytes, from: 'release' }
+}
+
+/** Node hides behind "fetch failed" what failed. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause: unknown = error.cause
+  return cause instanceof Error ? `${error.message}: ${cause.message || cause.name}` : error.message
 }
 
 async function pip(world: World, folder: string, binary: Binary): Promise<Source> {

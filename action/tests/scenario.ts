@@ -13,7 +13,7 @@ import type { Ended, Release, Start, World } from '../src/world.ts'
 export const SECRET = 'p/w+Zr9%kd 1LmXyQ8'
 export const TOKEN = 'tok-Wq8zr2Kd91LmXyBv7'
 export const OTHER_TOKEN = 'tok-second-9183hdk2jf7'
-export const BINARY = 'the bytes of daypass'
+export const BINARY = '\x7fELF the bytes of daypass'
 export const NOW = new Date('2026-01-01T12:00:00Z')
 
 export interface Scenario {
@@ -165,7 +165,7 @@ async function played(scenario: Scenario, root: string): Promise<string> {
       told.push(`asks ${request.method} ${url}${request.headers.has('authorization') ? ' with the runtime token' : ''}${request.redirect === 'follow' ? ' and follows' : ''}`)
       const body = await request.clone().text()
       if (body !== '') told.push(`  ${body}`)
-      if (scenario.cache === undefined) throw new TypeError('fetch failed')
+      if (scenario.cache === undefined) throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') })
       const answer = await scenario.cache(request)
       told.push(`  is answered ${answer.status}`)
       return answer
