@@ -194,7 +194,7 @@ test('jenkins: the stages', async () => {
     }).join('')
     if (build === lines) assert.match(told, /deploy has run[^]*check has run/)
     assert.ok(token.length > 20 && !told.includes(token), 'the token is in the log')
-    if (build !== lines) process.kill((JSON.parse(shell('daypass status --json', after)) as { agent: { pid: number } }).agent.pid)
+    if (build !== lines) process.kill((JSON.parse(shell('daypass status --json', after)) as { agent: { pid: number } }).agent.pid, 'SIGKILL')
   }
   assert.deepEqual(readdirSync(workspace), [])
   assert.equal(await bench.tokenRequests(), 2, 'one a build')
