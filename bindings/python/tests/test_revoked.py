@@ -26,7 +26,10 @@ import daypass.google
 import daypass.httpx
 import daypass.requests
 from conftest import World
-from daypass._refusals import Refusals, refusals_of
+from daypass._bearer import Bearer, Sender
+from daypass._refusals import (
+    BAD_PLACE, DOUBTFUL, PLACES, REVOKED, SPARE, TOKENS, USELESS, Refusals, refusals_of, verdict,
+)
 from test_google import authorized
 
 ROUNDS = 5
@@ -238,25 +241,118 @@ def test_azure_takes_a_token_that_was_in_use_for_one_that_worked(
     assert len(seen) == 4, "refused at once: damped"
 
 
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.__name__)
+def test_a_call_that_is_starved_until_its_new_token_is_revoked_too_goes_on(
+    world: World,
+    source: daypass.TokenSource,
+    client: Callable[[World, daypass.TokenSource], Get],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    get, other = client(world, source), with_requests(world, source)
+    # google-auth repeats a request twice at most.
+    starved = 1 if client is with_google else 2
+    assert [get("/api/things"), get("/api/things"), other("/api/things")] == [200] * 3
+    left = starved
+    repeated = Sender._repeated
+
+    def late(self: Sender, fresh: Bearer) -> Bearer:
+        nonlocal left
+        if left:
+            left -= 1
+            assert other("/api/things") == 200, "somebody else is served with the new token"
+            world.sandbox.revoke_all()
+        return repeated(self, fresh)
+
+    monkeypatch.setattr(Sender, "_repeated", late)
+    world.sandbox.revoke_all()
+    assert get("/api/things") == 200
+    assert left == 0
+    monkeypatch.undo()
+    for _ in range(3):
+        world.sandbox.revoke_all()
+        assert [other("/api/things"), get("/api/things")] == [200, 200], "nobody doubts"
+    assert world.sandbox.token_requests == 2 + starved + 3
+
+
+def test_a_place_that_turned_bad_costs_few_tokens_while_others_are_served(
+    source: daypass.TokenSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = refusals_of(source)
+    repeated = Sender._repeated
+
+    def served_elsewhere(self: Sender, fresh: Bearer) -> Bearer:
+        known.accept("good", fresh)
+        return repeated(self, fresh)
+
+    monkeypatch.setattr(Sender, "_repeated", served_elsewhere)
+    known.accept("good", first := Bearer("Bearer " + source.token()))
+    known.accept("turned", first)
+    tokens = {first}
+    for place in ["turned", "new"] * 6:
+        sender = Sender(source, place)
+        sent: Bearer | None = Bearer("Bearer " + source.token())
+        while sent is not None:
+            known.accept("good", sent)
+            tokens.add(sent)
+            sent = sender.successor(sent)
+    assert len(tokens) <= 1 + SPARE + 2
+
+
+@pytest.mark.parametrize(
+    ("here", "anywhere", "good", "tokens", "expected"),
+    [
+        (True, True, True, 1, REVOKED),
+        (True, True, True, 99, REVOKED),
+        (False, True, True, 1, REVOKED),
+        (False, True, True, 2, REVOKED),
+        (False, True, True, 3, BAD_PLACE),
+        (False, False, True, 1, DOUBTFUL),
+        (False, False, True, 2, DOUBTFUL),
+        (False, False, True, 3, USELESS),
+        (False, True, False, 1, REVOKED),
+        (False, True, False, 2, BAD_PLACE),
+        (False, False, False, 1, USELESS),
+        (False, False, False, 2, USELESS),
+    ],
+)
+def test_what_a_refused_replacement_says(here: bool, anywhere: bool, good: bool, tokens: int, expected: str) -> None:
+    assert verdict(here=here, anywhere=anywhere, good=good, tokens=tokens) == expected
+
+
 def test_who_is_to_blame() -> None:
     known = Refusals()
     known.accept("good", "a")
     assert known.has_worked("good", "a") and known.trusts()
     assert not known.has_worked("good", "b")
-    known.replaced("bad", "b", False)
+    assert known.refused("bad", "b") == USELESS
     assert not known.has_worked("bad", "a") and not known.trusts()
     assert not known.blames_place("bad", "b"), "nobody has accepted b"
     known.accept("good", "b")
+    assert known.trusts(), "it was accepted: whoever was refused told it sooner"
     assert known.blames_place("bad", "b")
     assert not known.blames_place("bad", "b"), "not accepted since the last time"
     known.accept("good", "b")
     assert not known.blames_place("good", "b"), "a place that nobody suspects"
-    known.replaced("bad", "b", True)
+    known.refused("bad", "c")
+    assert not known.trusts()
+    known.useful("bad", "b")
     assert known.trusts() and not known.blames_place("bad", "b")
     for number in range(1000):
         known.accept(f"p{number}", f"t{number}")
-        known.replaced(f"p{number}", "x", False)
-    assert len(known._accepted) <= 33 and len(known._suspected) <= 65
+        known.refused(f"p{number}", "x")
+        known.refused(f"q{number}", "x")
+    assert len(known._accepted) <= TOKENS
+    assert all(len(places) <= PLACES for places in (known._suspected, known._good, known._refused))
+
+
+def test_a_credential_that_no_longer_works_is_doubted_once_for_each_token() -> None:
+    known = Refusals()
+    known.accept("place", "a")
+    assert [known.refused("place", "b") for _ in range(16)] == [DOUBTFUL] * 16, "sixteen threads, one token"
+    assert known._useless == 1 and known.may_wait("place", "b", 4.0)
+    assert [known.refused("place", "c"), known.refused("place", "d")] == [DOUBTFUL, USELESS]
+    assert not known.may_wait("place", "d", 60.0)
+    assert not known.has_worked("place", "a")
 
 
 def test_what_is_known_of_a_source_is_kept_with_it(source: daypass.TokenSource) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ._errors import ConfigError
-from ._refusals import refusals_of
+from ._refusals import BAD_PLACE, DOUBTFUL, USELESS, refusals_of
 from ._source import of_profile
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 # How long a request whose token was revoked waits for another while fetching is damped, in seconds.
 DAMPED = 4.0
+# For how long, and how often, a request is repeated whose tokens are revoked one after the other before it has its turn.
+STARVED = 30.0
+REPEATS = 8
 
 
 class Bearer(str):
@@ -62,20 +65,23 @@ async def abearer(source: AsyncSource) -> Bearer:
 
 
 class Sender:
-    """Sends requests with tokens of one source, and learns from the answers."""
+    """Sends one request with tokens of one source, again while it is refused and that may help, and learns from that."""
 
     def __init__(self, source: AnySource, place: Hashable) -> None:
         self._source = source
         self._place = place
         self._refusals = refusals_of(source)
+        self._repeats = 0
+        self._began = 0.0
+        self._ends = 0.0
 
     def accepted(self, sent: Bearer) -> None:
         """A request was answered, and not with an error."""
         self._refusals.accept(self._place, sent)
 
-    def again(self, fresh: Bearer, accepted: bool) -> None:
-        """So was the repeated one, or it was refused too."""
-        self._refusals.replaced(self._place, fresh, accepted)
+    def answered(self, fresh: Bearer) -> None:
+        """A request that was repeated was answered, and not with a 401."""
+        self._refusals.useful(self._place, fresh)
 
     def discard(self, refused: Bearer) -> None:
         """Rejects a token that was refused, for the requests after this one."""
@@ -88,39 +94,57 @@ class Sender:
 
     def successor(self, refused: Bearer) -> Bearer | None:
         """Rejects the token and returns another, or None: while there is none, the 401 is passed on."""
-        if self._refusals.blames_place(self._place, refused):
+        if not self._goes_on(refused):
             return None
-        ends = self._patience(refused)
         while True:
             self._source.reject(refused.token, worked=self._is_revoked(refused))
             fresh = bearer(self._source)
             if fresh != refused:
-                return fresh
-            if time.monotonic() >= ends:
+                return self._repeated(fresh)
+            if not self._waits(refused):
                 return None
             time.sleep(DAMPED / 16)
 
     async def asuccessor(self, refused: Bearer) -> Bearer | None:
         import asyncio
 
-        if self._refusals.blames_place(self._place, refused):
+        if not self._goes_on(refused):
             return None
-        ends = self._patience(refused)
         while True:
             await self._source.areject(refused.token, worked=self._is_revoked(refused))
             fresh = await abearer(self._source)
             if fresh != refused:
-                return fresh
-            if time.monotonic() >= ends:
+                return self._repeated(fresh)
+            if not self._waits(refused):
                 return None
             await asyncio.sleep(DAMPED / 16)
 
+    def _goes_on(self, refused: Bearer) -> bool:
+        """Whether another token may help: a call may be starved until its token was revoked, more than once."""
+        now = time.monotonic()
+        if not self._repeats:
+            if self._refusals.blames_place(self._place, refused):
+                return False
+            self._began = now
+        else:
+            found = self._refusals.refused(self._place, refused)
+            if found in (BAD_PLACE, USELESS) or self._repeats == REPEATS:
+                return False
+            if now >= self._began + (DAMPED if found == DOUBTFUL else STARVED):
+                return False
+        self._ends = now + DAMPED if self._refusals.may_wait(self._place, refused, DAMPED) else 0.0
+        return True
+
+    def _waits(self, refused: Bearer) -> bool:
+        """Whether to wait for another token: not at all where there may never be one that is accepted."""
+        return time.monotonic() < self._ends and self._refusals.may_wait(self._place, refused, DAMPED)
+
+    def _repeated(self, fresh: Bearer) -> Bearer:
+        self._repeats += 1
+        return fresh
+
     def _is_revoked(self, refused: Bearer) -> bool:
         return self._refusals.has_worked(self._place, refused) and self._refusals.trusts()
-
-    def _patience(self, refused: Bearer) -> float:
-        """Until when to wait for another token: not at all where there may never be one that is accepted."""
-        return time.monotonic() + DAMPED if self._refusals.has_worked(self._place, refused) else 0.0
 
 
 def place_of(method: object, url: object) -> Hashable:

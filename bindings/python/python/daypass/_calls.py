@@ -1,4 +1,4 @@
-"""One call, repeated once with a new token when it is refused."""
+"""One call, repeated with a new token when it is refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def call_with_token(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> R:
-    """Calls `function(token, ...)`; when that raises a 401, once more with a new token.
+    """Calls `function(token, ...)`; when that raises a 401, again with a new token.
 
     A 401 is an exception with `.status`, `.status_code` or `.response.status_code` (or `.code`) 401. Wrap a single call:
     what a block did before its 401 would be done twice. An async function, or one that returns something to await, is
@@ -48,7 +48,7 @@ def call_with_token(
 def retry_unauthorized(source: AnySource | str | None = None, /) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorates a function that makes one call with a token of `source`, and raises on a 401.
 
-    It is then called once more; the source has a new token by then. The function asks the source itself, each time.
+    It is then called again; the source has a new token by then. The function asks the source itself, each time.
     """
     if inspect.isroutine(source) and not hasattr(source, "as_source"):
         raise TypeError("retry_unauthorized wants parentheses: @retry_unauthorized() or @retry_unauthorized(source)")
@@ -103,15 +103,19 @@ def _called(source: AnySource, sender: Sender, call: Callable[[Bearer], Any]) ->
         fresh = sender.successor(sent)
         if fresh is None:
             raise
-    try:
-        result = call(fresh)
-    except Exception as error:
-        forget_locals(error)
-        if is_unauthorized(error):
-            sender.again(fresh, False)
-        raise
-    sender.again(fresh, True)
-    return result
+    while True:
+        try:
+            result = call(fresh)
+            sender.answered(fresh)
+            return result
+        except Exception as error:
+            forget_locals(error)
+            if not is_unauthorized(error):
+                raise
+            other = sender.successor(fresh)
+            if other is None:
+                raise
+            fresh = other
 
 
 async def _acalled(source: AnySource, sender: Sender, call: Callable[[Bearer], Any]) -> Any:
@@ -132,15 +136,19 @@ async def _aresult(
         fresh = await sender.asuccessor(sent)
         if fresh is None:
             raise
-    try:
-        result = await _settled(call(fresh))
-    except Exception as error:
-        forget_locals(error)
-        if is_unauthorized(error):
-            sender.again(fresh, False)
-        raise
-    sender.again(fresh, True)
-    return result
+    while True:
+        try:
+            result = await _settled(call(fresh))
+            sender.answered(fresh)
+            return result
+        except Exception as error:
+            forget_locals(error)
+            if not is_unauthorized(error):
+                raise
+            other = await sender.asuccessor(fresh)
+            if other is None:
+                raise
+            fresh = other
 
 
 async def _settled(result: Any) -> Any:

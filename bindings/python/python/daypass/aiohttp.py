@@ -20,7 +20,7 @@ __all__ = ["Middleware"]
 
 
 class Middleware:
-    """Adds a valid token to every request. A request that is answered 401 is repeated once with a new token.
+    """Adds a valid token to every request. A request that is answered 401 is repeated with a new token.
 
     Tokens go to one origin: `origin`, else the one of the first request. aiohttp runs a middleware again for each
     redirect; another origin must not get the token, so what goes there passes through untouched. A body that can't be
@@ -55,16 +55,17 @@ class Middleware:
             sender.accepted(sent)
         if not is_refusal(answer.status, answer.headers):
             return answer
-        if getattr(request.body, "consumed", False):
-            await sender.adiscard(sent)
-            return answer
-        fresh = await sender.asuccessor(sent)
-        if fresh is None:
-            return answer
-        answer.release()
-        request.headers["Authorization"] = fresh
-        answer = await handler(request)
-        sender.again(fresh, not is_refusal(answer.status, answer.headers))
+        while is_refusal(answer.status, answer.headers):
+            if getattr(request.body, "consumed", False):
+                await sender.adiscard(sent)
+                return answer
+            fresh = await sender.asuccessor(sent)
+            if fresh is None:
+                return answer
+            answer.release()
+            sent = request.headers["Authorization"] = fresh
+            answer = await handler(request)
+        sender.answered(sent)
         return answer
 
     def __reduce__(self) -> str:

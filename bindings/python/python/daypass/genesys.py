@@ -27,17 +27,13 @@ __all__ = ["configure", "gateway"]
 
 _making = threading.Lock()
 
-# With four connections for all threads, a call can wait for one until its token has ended, and once more. Where the
-# token is not the problem, the source has no other one, and there is no second repetition.
-REPEATS = 2
-
 
 def configure(sdk: Any, source: AnySource | str | None = None, *, host: str | None = None) -> Any:
     """Makes the SDK take its tokens from daypass, and returns an ApiClient.
 
     `sdk` is the module `PureCloudPlatformClientV2`, for every ApiClient of the process, those that there are already too;
     or one ApiClient. Its host becomes the API of the profile's region (or `host`). Each call has a valid token, in
-    whatever thread it is made; one that is answered 401 is repeated once with a new token. A log-in of the SDK's own
+    whatever thread it is made; one that is answered 401 is repeated with a new token. A log-in of the SDK's own
     (`get_client_credentials_token`) is not needed and does no harm.
     """
     found = source_of(source)
@@ -125,35 +121,28 @@ def _client(inner: Any, source: AnySource, address: str) -> Any:
                 return inner.request(options)  # a log-in of the SDK's own
             sent = bearer(source)
             sender = Sender(source, place_of(options.method, options.url))
-            for turn in range(1 + REPEATS):
+            repeated = False
+            while True:
                 try:
                     answer = inner.request(_with(options, sent))
                 except Exception as error:
                     if not _refused(error):
                         raise
-                    fresh = _instead_of(sent, sender, turn)
+                    fresh = sender.successor(sent)
                     if fresh is None:
                         raise
                 else:
                     status = getattr(answer, "status", None)
                     if status != 401:
                         if isinstance(status, int) and is_accepted(status):
-                            sender.again(sent, True) if turn else sender.accepted(sent)
+                            sender.answered(sent) if repeated else sender.accepted(sent)
                         return answer
-                    fresh = _instead_of(sent, sender, turn)
+                    fresh = sender.successor(sent)
                     if fresh is None:
                         return answer
-                sent = fresh
-            raise AssertionError("the last turn returns or raises")
+                sent, repeated = fresh, True
 
     return DaypassHttpClient()
-
-
-def _instead_of(refused: Bearer, sender: Sender, turn: int) -> Bearer | None:
-    fresh = sender.successor(refused) if turn < REPEATS else None
-    if fresh is None and turn:
-        sender.again(refused, False)
-    return fresh
 
 
 def _with(options: Any, sent: Bearer) -> Any:

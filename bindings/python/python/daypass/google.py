@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +32,11 @@ class Credentials(google.auth.credentials.Credentials):  # type: ignore[misc,no-
         sent: Bearer | None = getattr(self._sent, "value", None)
         if sent is not None and getattr(self._sent, "first", False):
             # google-auth refreshes after each first request that is refused: this one was not.
-            Sender(self._source, self._sent.place).accepted(sent)
+            self._sent.sender.accepted(sent)
         self._sent.first = not getattr(self._sent, "refreshed", False)
         self._sent.refreshed = False
-        self._sent.place = place_of(method, url)
+        if self._sent.first:
+            self._sent.sender = Sender(self._source, place_of(method, url))
         self._take()
         self.apply(headers)
 
@@ -47,13 +49,11 @@ class Credentials(google.auth.credentials.Credentials):  # type: ignore[misc,no-
 
     def refresh(self, request: Any) -> None:
         sent: Bearer | None = getattr(self._sent, "value", None)
-        if sent is not None:
-            sender = Sender(self._source, getattr(self._sent, "place", None))
-            if getattr(self._sent, "first", True):
-                sender.successor(sent)
-            else:  # it was sent because the one before was refused
-                sender.again(sent, False)
-                sender.discard(sent)
+        sender: Sender | None = getattr(self._sent, "sender", None)
+        if sent is not None and _carried(sys._getframe(1).f_locals.get("response"), sent):
+            if sender is None:
+                sender = self._sent.sender = Sender(self._source, None)
+            sender.successor(sent)
         self._sent.first, self._sent.refreshed = False, True
         self._take()
 
@@ -67,3 +67,13 @@ class Credentials(google.auth.credentials.Credentials):  # type: ignore[misc,no-
 
     def __reduce__(self) -> str:
         raise not_pickled(self)
+
+
+def _carried(answer: object, sent: Bearer) -> bool:
+    """Whether the request that was refused had the token.
+
+    After a redirect to another host it had none: that host's 401 says nothing about the token. google-auth doesn't pass
+    the answer on; it stands in the frame that asks for a refresh. Where it doesn't, the token is taken to be refused.
+    """
+    headers = getattr(getattr(answer, "request", None), "headers", None)
+    return headers is None or headers.get("Authorization") == sent

@@ -19,7 +19,7 @@ __all__ = ["Auth"]
 
 
 class Auth(httpx.Auth):
-    """Adds a valid token to every request. A request that is answered 401 is repeated once with a new token.
+    """Adds a valid token to every request. A request that is answered 401 is repeated with a new token.
 
     A body that is streamed is not repeated: its 401 is returned, and the next request has a new token. `source` is a
     TokenSource or the name of a profile.
@@ -40,12 +40,13 @@ class Auth(httpx.Auth):
         if not _replayable(request):
             sender.discard(sent)
             return
-        fresh = sender.successor(sent)
-        if fresh is None:
-            return
-        request.headers["Authorization"] = fresh
-        answer = yield request
-        sender.again(fresh, not _refused(answer, fresh))
+        while _refused(answer, sent):
+            fresh = sender.successor(sent)
+            if fresh is None:
+                return
+            sent = request.headers["Authorization"] = fresh
+            answer = yield request
+        sender.answered(sent)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         self._destinations.check(str(request.url))
@@ -58,12 +59,13 @@ class Auth(httpx.Auth):
         if not _replayable(request):
             await sender.adiscard(sent)
             return
-        fresh = await sender.asuccessor(sent)
-        if fresh is None:
-            return
-        request.headers["Authorization"] = fresh
-        answer = yield request
-        sender.again(fresh, not _refused(answer, fresh))
+        while _refused(answer, sent):
+            fresh = await sender.asuccessor(sent)
+            if fresh is None:
+                return
+            sent = request.headers["Authorization"] = fresh
+            answer = yield request
+        sender.answered(sent)
 
     def _learned(self, answer: httpx.Response, sent: Bearer) -> Sender | None:
         """Returns with what to send the request again, if the token was refused."""

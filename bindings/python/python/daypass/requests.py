@@ -23,7 +23,7 @@ _SHORT = 64 * 1024
 
 
 class Auth(requests.auth.AuthBase):
-    """Adds a valid token to every request. A request that is answered 401 is repeated once with a new token.
+    """Adds a valid token to every request. A request that is answered 401 is repeated with a new token.
 
     A body that can't be read again (a generator, a pipe) is not repeated: its 401 is returned, and the next request has
     a new token. `source` is a TokenSource or the name of a profile.
@@ -65,20 +65,22 @@ class _Hook:
         if self._start is None:
             sender.discard(sent)
             return answer
-        fresh = sender.successor(sent)
-        if fresh is None:
-            return answer
-        _finish(answer)
-        again = request.copy()
-        _rewind(again.body, self._start)
-        extract_cookies_to_jar(again._cookies, request, answer.raw)  # type: ignore[attr-defined,no-untyped-call]
-        again.prepare_cookies(again._cookies)  # type: ignore[attr-defined]
-        again.headers["Authorization"] = fresh
-        second: requests.Response = answer.connection.send(again, **kwargs)
-        second.history.append(answer)
-        second.request = again
-        sender.again(fresh, not is_refusal(second.status_code, second.headers))
-        return second
+        while is_refusal(answer.status_code, answer.headers):
+            fresh = sender.successor(sent)
+            if fresh is None:
+                return answer
+            _finish(answer)
+            again = answer.request.copy()
+            _rewind(again.body, self._start)
+            extract_cookies_to_jar(again._cookies, answer.request, answer.raw)  # type: ignore[attr-defined,no-untyped-call]
+            again.prepare_cookies(again._cookies)  # type: ignore[attr-defined]
+            sent = again.headers["Authorization"] = fresh
+            second: requests.Response = answer.connection.send(again, **kwargs)
+            second.history = [*answer.history, answer]
+            second.request = again
+            answer = second
+        sender.answered(sent)
+        return answer
 
     def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
         return _nothing, ()
