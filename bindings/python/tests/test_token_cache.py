@@ -20,6 +20,7 @@ import pytest
 
 import daypass
 from conftest import at_once
+from daypass._slot import Slot
 
 
 KEY_A, KEY_B = "a-secret-of-a-client", "b-secret-of-a-client"
@@ -567,3 +568,95 @@ def test_a_function_that_forks_returns_in_both_processes() -> None:
         told = pipe.read()
     os.wait()
     assert (token, fetch(), told) == ("parent", "parent", "child")
+
+
+def numbered() -> tuple[Any, Any]:
+    calls = 0
+
+    @daypass.token_cache(ttl=3600)
+    def fetch() -> dict[str, Any]:
+        nonlocal calls
+        calls += 1
+        return {"access_token": f"token-{calls}", "expires_in": 3600}
+
+    @daypass.token_cache(ttl=3600)
+    async def afetch() -> dict[str, Any]:
+        return fetch.__wrapped__()  # type: ignore[no-any-return]
+
+    return fetch, afetch
+
+
+def test_who_comes_too_late_for_a_value_gets_the_one_that_is_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch, _ = numbered()
+    assert fetch()["access_token"] == "token-1"
+    held = Slot.held
+
+    def late(self: Slot, text: str) -> Any:
+        monkeypatch.undo()
+        for _ in range(3):
+            fetch.reject(fetch(), worked=True)
+        assert fetch()["access_token"] == "token-4"
+        return held(self, text)
+
+    monkeypatch.setattr(Slot, "held", late)
+    assert fetch()["access_token"] == "token-4"
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_value_that_is_gone_is_fetched_again(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    held, left = Slot.held, at
+
+    def evicted(self: Slot, text: str) -> Any:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            self.values.clear()
+        return held(self, text)
+
+    fetch, afetch = numbered()
+    for call in (fetch, lambda: asyncio.run(afetch())):
+        first = call()
+        monkeypatch.setattr(Slot, "held", evicted)
+        left = at
+        again = [call() for _ in range(3)]
+        monkeypatch.undo()
+        assert again[2] is again[1] and again[1]["access_token"] > first["access_token"]
+
+
+def test_a_cached_function_is_a_whole_source() -> None:
+    fetch, afetch = numbered()
+    source, asource = fetch.as_source(), afetch.as_source()
+    assert source.headers() == {"Authorization": "Bearer token-1"} == asyncio.run(source.aheaders())
+    assert source.get() is fetch() and asyncio.run(source.aget()) is fetch()
+    assert asyncio.run(asource.aheaders()) == {"Authorization": "Bearer token-2"}
+    assert asyncio.run(asource.aget())["access_token"] == "token-2"
+    for sync in (asource.headers, asource.get):
+        with pytest.raises(TypeError, match="async"):
+            sync()
+
+
+def test_a_call_is_repeated_also_where_warnings_are_errors() -> None:
+    for asynchronous in (False, True):
+        issuer = Issuer()
+
+        @daypass.token_cache(ttl=3600)
+        def fetch() -> str:
+            return issuer.token()
+
+        def call(token: str) -> str:
+            if token == "token-1":
+                raise Unauthorized
+            return token
+
+        async def acall(token: str) -> str:
+            return call(token)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            source = fetch.as_source()
+            result = asyncio.run(daypass.call_with_token(source, acall)) if asynchronous else daypass.call_with_token(source, call)
+            assert result == "token-2"
+
+
+class Unauthorized(Exception):
+    status = 401

@@ -60,8 +60,9 @@ class Slot:
                 text = self.entry.wait(functools.partial(self._call, turn), self.cache.timeout)
             finally:
                 self.turns.pop(id(turn), None)
-            if text is not None or _is_settled(turn):
-                return self._result(turn, text)
+            found = self._found(turn, text)
+            if found is not None:
+                return found[0]
 
     async def awaited(self, given: Arguments) -> Any:
         turn = Turn(given)
@@ -71,8 +72,9 @@ class Slot:
                 text = await self._waiting(turn)
             finally:
                 self.turns.pop(id(turn), None)
-            if text is not None or _is_settled(turn):
-                return self._result(turn, text)
+            found = self._found(turn, text)
+            if found is not None:
+                return found[0]
 
     async def _waiting(self, turn: Turn) -> str | None:
         import asyncio
@@ -160,39 +162,49 @@ class Slot:
         for oldest in list(self.values)[:-2]:
             self.values.pop(oldest, None)
 
-    def value(self, text: str) -> Any:
-        """Returns what the function returned: the same object each time, as `functools` does."""
+    def held(self, text: str) -> tuple[Any] | None:
+        """Returns what the function returned: the same object each time, as `functools` does. None: it is gone."""
         try:
-            return self.values[text]
+            return (self.values[text],)
         except KeyError:
+            if self.cache.key is None:  # the text is a number, and two others came before this caller
+                return None
             value = value_of(text)
             self._remember(text, value)
-            return value
+            return (value,)
 
-    def texts_of(self, token: str) -> list[str]:
-        """The texts at hand that stand for a token."""
-        return [text for text, value in list(self.values.items()) if described(value)[0] == token]
+    def texts_of(self, token: str) -> list[tuple[str, bool]]:
+        """The texts at hand that stand for a token, and whether the function returned just that."""
+        return [
+            (text, isinstance(value, str))
+            for text, value in list(self.values.items())
+            if described(value)[0] == token
+        ]
 
-    def stored_text_of(self, token: str) -> str | None:
+    def stored_text_of(self, token: str) -> tuple[str, bool] | None:
         """The text in the store, if it stands for a token."""
         text = self.entry.stored()
-        return text if text is not None and described(value_of(text))[0] == token else None
+        if text is None:
+            return None
+        value = value_of(text)
+        return (text, isinstance(value, str)) if described(value)[0] == token else None
 
-    def _result(self, turn: Turn, text: str | None) -> Any:
+    def _found(self, turn: Turn, text: str | None) -> tuple[Any] | None:
+        """What a caller waited for. None: it is gone, or this caller joined a call that had ended by then; look again."""
         if text is not None:
-            return self.value(text)
-        if turn.returned is not None:  # in a child that the function forked
-            return turn.returned[0]
-        assert turn.raised is not None
+            held = self.held(text)
+            if held is not None:
+                return held
+            if turn.returned is None:
+                # If it is still the one that is cached, it is of no use to anybody.
+                self.entry.reject(text, worked=True)
+        if turn.returned is not None:  # it was evicted since, or this is a child that the function forked
+            return turn.returned
+        if text is not None or turn.raised is None:
+            return None
         (error, traceback), turn.raised = turn.raised, None
         try:
             raise error.with_traceback(traceback)
         finally:
             # Or they would keep each other, and all that their frames hold.
             del error, traceback
-
-
-def _is_settled(turn: Turn) -> bool:
-    """Whether a call ended while this caller waited: else it joined one that had ended by then, and tries again."""
-    return turn.returned is not None or turn.raised is not None
-

@@ -7,12 +7,13 @@ number that stands for an object in memory, or JSON.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, cast, overload
 
 from ._calls import is_async
@@ -154,7 +155,8 @@ def _decorated(cache: Function) -> Any:
             try:
                 slot = cache.slot(given)
                 text = slot.entry.hit()
-                return await slot.awaited(given) if text is None else slot.value(text)
+                held = None if text is None else slot.held(text)
+                return await slot.awaited(given) if held is None else held[0]
             except BaseException as error:
                 forget_locals(error)
                 raise
@@ -168,7 +170,8 @@ def _decorated(cache: Function) -> Any:
             try:
                 slot = cache.slot(given)
                 text = slot.entry.hit()
-                return slot.waited(given) if text is None else slot.value(text)
+                held = None if text is None else slot.held(text)
+                return slot.waited(given) if held is None else held[0]
             except BaseException as error:
                 forget_locals(error)
                 raise
@@ -203,23 +206,55 @@ class FunctionSource:
         value = self._given.passed_to(self._function)
         return described(await value if self.is_async else value)[0]
 
+    def headers(self) -> dict[str, str]:
+        """Returns the `Authorization` header with a valid token. For one request: don't keep it."""
+        return {"Authorization": "Bearer " + self.token()}
+
+    async def aheaders(self) -> dict[str, str]:
+        """Does what `headers` does, for an async function too."""
+        return {"Authorization": "Bearer " + await self.atoken()}
+
+    def get(self) -> Any:
+        """Returns what the function returned."""
+        if self.is_async:
+            raise TypeError("an async function returns nothing at once: use aget(), or an async client")
+        return self._given.passed_to(self._function)
+
+    async def aget(self) -> Any:
+        """Does what `get` does, for an async function too."""
+        value = self._given.passed_to(self._function)
+        return await value if self.is_async else value
+
     def reject(self, token: str, *, worked: bool = False) -> None:
         hidden = Hidden(token)
         del token
         self._cache.slot(self._given, counted=False)
-        self._function.reject(hidden.value, worked=worked)
+        with _warnings_raised_as_logged():
+            self._cache.reject(hidden.value, worked=worked)
 
     async def areject(self, token: str, *, worked: bool = False) -> None:
         hidden = Hidden(token)
         del token
         self._cache.slot(self._given, counted=False)
-        await self._function.areject(hidden.value, worked=worked)
+        with _warnings_raised_as_logged():
+            await self._cache.areject(hidden.value, worked=worked)
 
     def __repr__(self) -> str:
         return f"<source of {self._cache.name}()>"
 
     def __reduce__(self) -> str:
         raise TypeError("the source of a function can't be pickled or copied: make one in each process")
+
+
+@contextlib.contextmanager
+def _warnings_raised_as_logged() -> Iterator[None]:
+    """Under `-W error` a warning is raised. The request that was refused is repeated all the same."""
+    try:
+        yield
+    except RuntimeWarning as warning:
+        import logging
+
+        logging.getLogger("daypass").warning("%s", warning)
 
 
 class Function:
@@ -286,24 +321,24 @@ class Function:
         """Returns whether it was a bare string. A store that fails is passed by: another API call will tell again."""
         try:
             wanted = Hidden(hidden.value if isinstance(hidden.value, str) else described(hidden.value)[0])
-            found = [(slot, text) for slot in list(self.slots.values()) for text in slot.texts_of(wanted.value)]
+            found = [(slot, *text) for slot in list(self.slots.values()) for text in slot.texts_of(wanted.value)]
             if self.key is not None and not found:
                 found = self._stored(wanted)
-            for slot, text in found:
+            for slot, text, _ in found:
                 slot.entry.reject(text, worked=worked)
-            return any(isinstance(slot.value(text), str) for slot, text in found)
+            return any(bare for _, _, bare in found)
         except BaseException as error:
             forget_locals(error)
             raise
 
-    def _stored(self, wanted: Hidden) -> list[tuple[Slot, str]]:
+    def _stored(self, wanted: Hidden) -> list[tuple[Slot, str, bool]]:
         """Where the store has the token: this process may never have called the function."""
         found = []
         try:
             for slot in self._all_slots():
                 text = slot.stored_text_of(wanted.value)
                 if text is not None:
-                    found.append((slot, text))
+                    found.append((slot, *text))
         except StoreError as error:
             import logging
 
