@@ -45,6 +45,7 @@ fn harden(args: &[OsString]) {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     if stays(args) {
         supervise::forbid_core();
+        supervise::open_many();
     }
 }
 

@@ -62,6 +62,26 @@ pub(crate) fn forbid_core() {
     let _ = CORE.set(before);
 }
 
+/// What this process wants: two descriptors for each connection of a gateway, and more than one
+/// gateway. Some systems refuse a limit that is past anything they know.
+const OPEN_FILES: u64 = 65_536;
+
+/// The limit of open files that this process was started with.
+static FILES: OnceLock<Rlimit> = OnceLock::new();
+
+/// Lets this process have as many files open as it may; a command gets the limit that was there
+/// before.
+pub(crate) fn open_many() {
+    let before = rustix::process::getrlimit(Resource::Nofile);
+    let most = before.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
+    if before.current.is_some_and(|current| current < most) {
+        let more = Rlimit { current: Some(most), maximum: before.maximum };
+        // If it is refused, there are less connections.
+        let _ = rustix::process::setrlimit(Resource::Nofile, more);
+        let _ = FILES.set(before);
+    }
+}
+
 /// A command, with all that it gets.
 pub(crate) struct Charge {
     /// What becomes the command.
@@ -84,12 +104,18 @@ impl Charge {
     /// This program, which becomes the command.
     fn command(&self) -> Command {
         let core = CORE.get().and_then(|limit| limit.current);
+        let files = FILES.get().copied();
+        let files = files.unwrap_or_else(|| rustix::process::getrlimit(Resource::Nofile)).current;
+        let word = |limit: Option<u64>| {
+            limit.map_or_else(|| "unlimited".to_owned(), |limit| limit.to_string())
+        };
         let mut command = Command::new(&self.becomes);
         command
             .arg0("daypass")
             .arg(BECOME)
             .arg(std::process::id().to_string())
-            .arg(core.map_or_else(|| "unlimited".to_owned(), |core| core.to_string()))
+            .arg(word(core))
+            .arg(word(files))
             .arg(&self.program)
             .args(&self.arguments)
             .env_clear()
@@ -163,13 +189,13 @@ fn came_from_the_terminal(signal: Signal) -> bool {
 }
 
 /// Becomes the command, if that is what this process was started for: with a clean signal mask, the
-/// limit for core files as it was, and a death together with its parent.
+/// limits for core files and open files as they were, and a death together with its parent.
 pub(crate) fn become_charge(args: &[OsString]) -> Option<Failure> {
     let (first, rest) = args.split_first()?;
     if first != BECOME {
         return None;
     }
-    let [parent, core, program, arguments @ ..] = rest else { return None };
+    let [parent, core, files, program, arguments @ ..] = rest else { return None };
     #[cfg(target_os = "linux")]
     {
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
@@ -180,15 +206,20 @@ pub(crate) fn become_charge(args: &[OsString]) -> Option<Failure> {
             return Some(Failure { error, exit_code: FAILED });
         }
     }
-    let maximum = rustix::process::getrlimit(Resource::Core).maximum;
-    let current = core.to_str().and_then(|core| core.parse().ok());
-    let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current, maximum });
+    for (resource, limit) in [(Resource::Core, core), (Resource::Nofile, files)] {
+        let maximum = rustix::process::getrlimit(resource).maximum;
+        let current = limit.to_str().and_then(|limit| limit.parse().ok());
+        let _ = rustix::process::setrlimit(resource, Rlimit { current, maximum });
+    }
     Some(run(Command::new(program).args(arguments), program))
 }
 
 /// Becomes a command. On success nothing of this process stays, and nothing is returned.
 pub(crate) fn run(command: &mut Command, program: &OsStr) -> Failure {
     limits::release();
+    if let Some(before) = FILES.get() {
+        let _ = rustix::process::setrlimit(Resource::Nofile, *before);
+    }
     let error = command.exec();
     cannot_run(program, &error)
 }
@@ -217,7 +248,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (becomes, told) = (folder.path().join("become"), folder.path().join("told"));
         // In place of this program, which is a test here.
-        std::fs::write(&becomes, "#!/bin/sh\nshift 3\nexec \"$@\"\n").unwrap();
+        std::fs::write(&becomes, "#!/bin/sh\nshift 4\nexec \"$@\"\n").unwrap();
         std::fs::set_permissions(&becomes, std::fs::Permissions::from_mode(0o700)).unwrap();
         let line = "trap 'echo ended >> \"$0\"; exit 0' TERM; echo up >> \"$0\"; sleep 60 & wait";
         let arguments = ["-c".into(), line.into(), told.clone().into_os_string()];
@@ -238,10 +269,12 @@ mod tests {
     #[test]
     fn only_what_was_started_for_it_becomes_a_command() {
         let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
-        for args in [&[][..], &["token"], &["exec", "--become", "1", "0", "true"], &["--become"]] {
+        for args in
+            [&[][..], &["token"], &["exec", "--become", "1", "0", "9", "true"], &["--become"]]
+        {
             assert!(become_charge(&words(args)).is_none(), "{args:?}");
         }
-        let failure = become_charge(&words(&["--become", "1", "0", "true"])).unwrap();
+        let failure = become_charge(&words(&["--become", "1", "0", "9", "true"])).unwrap();
         assert_eq!(failure.exit_code, FAILED, "{:?}", failure.error);
     }
 }

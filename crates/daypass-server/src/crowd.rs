@@ -1,15 +1,21 @@
 //! How many connections a door has, and which one goes when it is full and one more comes: the one
 //! that has had no request under way for the longest, be it idle or half sent. So nobody is kept
-//! out by connections on which nothing happens, and no request that is under way is cut off.
+//! out by connections on which nothing happens, and no request that is under way is cut off. One that
+//! has just come is given time to say what it wants.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout};
+
+/// Nobody is sent away sooner: a request may be on its way.
+const YOUNG: Duration = Duration::from_millis(250);
 
 /// The connections of a door.
 #[derive(Debug)]
@@ -29,6 +35,7 @@ struct Guest {
     /// Requests under way.
     busy: AtomicU32,
     since: AtomicU64,
+    came: Instant,
     task: OnceLock<AbortHandle>,
 }
 
@@ -74,7 +81,8 @@ impl Crowd {
                 self.full.store(false, Ordering::Relaxed);
                 return room;
             }
-            self.changed.notified().await;
+            // Meanwhile somebody may have grown old enough.
+            let _ = timeout(YOUNG / 4, self.changed.notified()).await;
         }
     }
 
@@ -84,17 +92,19 @@ impl Crowd {
         if guests.len() < self.most {
             let since = AtomicU64::new(self.next_moment());
             let (busy, task) = (AtomicU32::new(0), OnceLock::new());
-            let guest = Arc::new(Guest { crowd: Arc::clone(self), busy, since, task });
+            let crowd = Arc::clone(self);
+            let guest = Arc::new(Guest { crowd, busy, since, came: Instant::now(), task });
             guests.push(Arc::clone(&guest));
             return Some(Room(guest));
         }
         self.full.store(true, Ordering::Relaxed);
-        let idle = guests.iter().filter(|guest| !guest.is_busy());
-        let longest = idle.min_by_key(|guest| guest.since.load(Ordering::Relaxed));
-        if let Some(task) = longest.and_then(|guest| guest.task.get()) {
-            task.abort();
-        }
+        send_one_away(&guests);
         None
+    }
+
+    /// Sends the guest away that is idle for the longest, if any is.
+    pub(crate) fn send_one_away(&self) {
+        send_one_away(&self.guests());
     }
 
     fn next_moment(&self) -> u64 {
@@ -103,6 +113,16 @@ impl Crowd {
 
     fn guests(&self) -> MutexGuard<'_, Vec<Arc<Guest>>> {
         self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn send_one_away(guests: &[Arc<Guest>]) {
+    let idle = guests.iter().filter(|guest| !guest.is_busy());
+    let longest = idle.min_by_key(|guest| guest.since.load(Ordering::Relaxed));
+    // If that one is young, it is waited for: another has been of use.
+    let longest = longest.filter(|guest| guest.came.elapsed() >= YOUNG);
+    if let Some(task) = longest.and_then(|guest| guest.task.get()) {
+        task.abort();
     }
 }
 
@@ -197,7 +217,7 @@ mod tests {
         (connection, task)
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn whoever_had_nothing_under_way_for_the_longest_makes_room() {
         let crowd = Crowd::new(3);
         let (first, one) = come(&crowd).await;
@@ -216,7 +236,23 @@ mod tests {
         assert!(!crowd.is_busy());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
+    async fn whoever_has_just_come_may_say_what_it_wants() {
+        let crowd = Crowd::new(2);
+        let (first, _) = come(&crowd).await;
+        let _busy = first.begin();
+        let (second, task) = come(&crowd).await;
+        let mut third = Box::pin(come(&crowd));
+        assert!(futures_pending(third.as_mut()).await);
+        let busy = second.begin();
+        let still = timeout(YOUNG * 10, third.as_mut()).await;
+        assert!(still.is_err() && !task.is_finished());
+        drop(busy);
+        let (_third, _) = third.await;
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn while_all_are_in_use_one_more_waits_for_the_first_that_ends() {
         let crowd = Crowd::new(1);
         let (only, task) = come(&crowd).await;

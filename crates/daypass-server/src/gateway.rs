@@ -43,6 +43,7 @@ use daypass::{Clock, Error, TokenSource};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::descriptors::shares;
 use crate::peer::Peers;
 pub use counts::{Counts, CountsNow};
 pub use local::LocalCredentials;
@@ -75,7 +76,8 @@ pub struct GatewaySettings {
     /// How long a request waits for a token before it is told that there is none.
     pub token_timeout: Duration,
     /// Connections that a port has at once. One more takes the place of the one that has had no
-    /// request under way for the longest.
+    /// request under way for the longest. There are less where the limit of open files is too low
+    /// for two descriptors each.
     pub connections: usize,
     /// What is kept of requests to send them again.
     pub replay: ReplayLimits,
@@ -171,6 +173,8 @@ impl Gateway {
             suspecting: AtomicBool::new(false),
             paths: RandomState::new(),
         });
+        let share = shares().gateway / (1 + settings.open_ports.len());
+        let connections = settings.connections.min(share);
         let (stop, stopped) = watch::channel(Stop::No);
         let peers = Arc::new(Peers::new());
         let mut doors = JoinSet::new();
@@ -184,7 +188,7 @@ impl Gateway {
                 peers: Arc::clone(&peers),
                 user,
                 open,
-                crowd: settings.counts.crowd(settings.connections),
+                crowd: settings.counts.crowd(connections),
             };
             doors.spawn(serve(port, door, stopped.clone()));
         }

@@ -5,6 +5,7 @@
 
 mod agent;
 mod crowd;
+mod descriptors;
 mod gateway;
 mod metrics;
 mod peer;

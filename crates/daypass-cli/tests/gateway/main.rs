@@ -12,6 +12,7 @@
 )]
 
 mod command;
+mod descriptors;
 mod memory;
 mod strangers;
 mod tools;

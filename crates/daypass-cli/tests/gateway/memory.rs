@@ -101,11 +101,7 @@ fn resident(pid: u32) -> u64 {
 fn a_gateway_takes_no_more_memory_after_very_many_requests_than_after_some() {
     let requests = if soaking() { 10_000_000 } else { 32_000 };
     let world = World::new(Duration::from_secs(3600));
-    let config = world.folder.path().join("daypass.toml");
-    let text = std::fs::read_to_string(&config).unwrap();
-    let sandbox = format!("api_url = \"{}\"", world.server.url());
-    let text = text.replace(&sandbox, &format!("api_url = \"http://127.0.0.1:{}\"", api()));
-    std::fs::write(config, text).unwrap();
+    world.api_at(api());
     let running = Running::start(&world, &[]);
     let port = u16::try_from(running.ready["port"].as_u64().unwrap()).unwrap();
     let token = running.ready["token"].as_str().unwrap();

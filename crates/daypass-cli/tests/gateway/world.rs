@@ -86,6 +86,15 @@ impl World {
         said(&self.daypass(&args).output().unwrap())
     }
 
+    /// Has another API from now on, on a port of this machine.
+    pub(crate) fn api_at(&self, port: u16) {
+        let config = self.folder.path().join("daypass.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let sandbox = format!("api_url = \"{}\"", self.server.url());
+        let text = text.replace(&sandbox, &format!("api_url = \"http://127.0.0.1:{port}\""));
+        std::fs::write(config, text).unwrap();
+    }
+
     /// Revokes every token again and again until it is dropped.
     pub(crate) fn revoking(&self, every: Duration) -> Revoking {
         let (sandbox, stop) = (self.sandbox.clone(), Arc::new(AtomicBool::new(false)));
@@ -133,7 +142,11 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn start(world: &World, flags: &[&str]) -> Self {
         let args: Vec<_> = [&["gateway", "--json"], flags].concat();
-        let mut child = world.daypass(&args).spawn().unwrap();
+        Self::of(world.daypass(&args))
+    }
+
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();

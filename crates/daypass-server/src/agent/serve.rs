@@ -27,11 +27,12 @@ use super::life::Over;
 use super::socket::AgentSocket;
 use super::{Agent, api, reply};
 use crate::crowd::{Connection, Crowd, Room};
+use crate::descriptors;
 use crate::peer::Peers;
 
 /// How many connections are served at once. One more takes the place of the one that has had no
 /// request under way for the longest.
-const CONNECTIONS: usize = if cfg!(test) { 32 } else { 256 };
+const CONNECTIONS: usize = if cfg!(test) { 32 } else { descriptors::AGENT };
 /// How many of them may be for metrics.
 const WATCHERS: usize = 8;
 /// How long a request's head may take, and how long a connection may be idle.
@@ -72,8 +73,9 @@ pub(super) async fn serve(
     agent.listen().await?;
     let watchers = watch(agent);
     let graceful = GracefulShutdown::new();
-    let crowd = Crowd::new(CONNECTIONS);
+    let crowd = Crowd::new(CONNECTIONS.min(descriptors::shares().agent));
     let router = api::router(agent);
+    let mut told = false;
     let mut stop = pin!(stop);
     let used = || inner.parts.iter().map(|part| part.used()).sum();
     let busy = || inner.parts.iter().any(|part| part.is_busy());
@@ -91,7 +93,10 @@ pub(super) async fn serve(
                 Ok(Some((stream, room))) => serve_in(room, &graceful, stream, router.clone()),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!("no connection can be taken: {error}");
+                    crowd.send_one_away();
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!("no connection can be taken: {error}");
+                    }
                     sleep(BREATH).await;
                 }
             },
@@ -209,6 +214,7 @@ async fn watched(agent: Agent, listener: TcpListener, router: Router, port: u16)
     let peers = Peers::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
+            crowd.send_one_away();
             sleep(BREATH).await;
             continue;
         };

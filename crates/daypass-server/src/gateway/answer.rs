@@ -17,6 +17,9 @@ use super::target;
 
 pub(super) const DAYPASS_ERROR: HeaderName = HeaderName::from_static("daypass-error");
 
+/// When to come back for what is wanting just now.
+const SOON: Duration = Duration::from_secs(1);
+
 /// Why the gateway answers instead of the API, or what it knows about the API's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -30,6 +33,7 @@ pub(super) enum Fault {
     Expect,
     Login,
     Upstream,
+    Descriptors,
     Broken,
     Timeout,
     Body,
@@ -44,7 +48,7 @@ pub(super) enum Fault {
 impl Fault {
     /// All faults, in the order of the documentation.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::Method,
         Self::Target,
         Self::Host,
@@ -55,6 +59,7 @@ impl Fault {
         Self::Expect,
         Self::Login,
         Self::Upstream,
+        Self::Descriptors,
         Self::Broken,
         Self::Timeout,
         Self::Body,
@@ -78,6 +83,7 @@ impl Fault {
             Self::Expect => "gateway.expect",
             Self::Login => "gateway.login",
             Self::Upstream => "gateway.upstream",
+            Self::Descriptors => "gateway.descriptors",
             Self::Broken => "gateway.broken",
             Self::Timeout => "gateway.timeout",
             Self::Body => "gateway.body",
@@ -98,6 +104,7 @@ impl Fault {
             Self::Coding => StatusCode::NOT_IMPLEMENTED,
             Self::Expect => StatusCode::EXPECTATION_FAILED,
             Self::Upstream | Self::Broken => StatusCode::BAD_GATEWAY,
+            Self::Descriptors => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Stalled => StatusCode::REQUEST_TIMEOUT,
             Self::Credential
@@ -121,6 +128,7 @@ impl Fault {
             Self::Expect => "The gateway cannot promise what is expected",
             Self::Login => "This is not a login that the gateway knows",
             Self::Upstream => "The API cannot be reached",
+            Self::Descriptors => "No file descriptor is left for a connection to the API",
             Self::Broken => "The API gave no usable answer",
             Self::Timeout => "The API did not answer in time",
             Self::Body => "The body of the request broke off, or is framed wrongly",
@@ -149,6 +157,10 @@ impl Fault {
             Self::Expect => "send Expect: 100-continue, or none",
             Self::Login => "POST grant_type=client_credentials to /oauth/token",
             Self::Upstream => "check the network, api_url and api_ca_file, then try again",
+            Self::Descriptors => {
+                "raise the limit of open files (ulimit -n), or have less under way at once; the API \
+                 is not to blame"
+            }
             Self::Broken => {
                 "the connection broke or what came was no HTTP; whether the request was acted on \
                  is not known"
@@ -184,7 +196,7 @@ impl Fault {
             title: self.title(),
             detail: &detail,
             hint: Some(self.hint()),
-            retry_after: None,
+            retry_after: matches!(self, Self::Descriptors).then_some(SOON),
         };
         let mut answer = told.answer();
         match self {

@@ -165,11 +165,15 @@ impl Exchange {
         if let Some(fault) = of_client {
             return Box::new(self.turn_away(fault));
         }
-        self.counts.count(Event::UpstreamFailed);
+        self.counts.count(match error {
+            SendError::Exhausted => Event::TurnedAway,
+            _ => Event::UpstreamFailed,
+        });
         Box::new(match error {
             SendError::Connect(why) => Fault::Upstream.answer_because(why),
             SendError::Broken { why: error, .. } => Fault::Broken.answer_because(&why(error)),
             SendError::Unfit(why) => Fault::Broken.answer_because(why),
+            SendError::Exhausted => Fault::Descriptors.answer(),
             SendError::Timeout => Fault::Timeout.answer(),
         })
     }

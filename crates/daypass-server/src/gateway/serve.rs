@@ -25,6 +25,7 @@ use super::linger::Linger;
 use super::listen::Port;
 use super::timer::OneTimer;
 use crate::crowd::{Connection, Crowd};
+use crate::descriptors::is_exhausted;
 use crate::peer::Peers;
 
 /// How long the fields of a request may take to come, counted from the answer before: so long
@@ -60,6 +61,7 @@ pub(super) struct Door {
 pub(super) async fn serve(port: Port, door: Door, mut stop: watch::Receiver<Stop>) {
     let door = Arc::new(door);
     let mut connections = JoinSet::new();
+    let mut told = false;
     loop {
         let accepted = tokio::select! {
             accepted = accept(&port.v4) => accepted,
@@ -82,7 +84,18 @@ pub(super) async fn serve(port: Port, door: Door, mut stop: watch::Receiver<Stop
                 guest.served_by(task);
             }
             Ok(_) => door.exchange.counts.count(Event::Stranger),
-            Err(_) => sleep(PAUSE).await,
+            Err(error) => {
+                if is_exhausted(&error) {
+                    door.make_room();
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(
+                            "no file descriptor is left for a connection to the gateway: idle ones \
+                             are closed for it; raise the limit of open files (ulimit -n)"
+                        );
+                    }
+                }
+                sleep(PAUSE).await;
+            }
         }
     }
     drop(port);
@@ -105,6 +118,12 @@ async fn accept_if(listener: Option<&TcpListener>) -> io::Result<(TcpStream, Soc
 }
 
 impl Door {
+    /// Closes what is not in use, so that a descriptor gets free.
+    fn make_room(&self) {
+        self.exchange.upstream.forget_idle();
+        self.crowd.send_one_away();
+    }
+
     /// Whether a connection comes from the user that the gateway runs as. Elsewhere than on Linux
     /// that is not known, and local credentials alone decide.
     fn is_for(&self, stream: &TcpStream, peer: SocketAddr) -> bool {

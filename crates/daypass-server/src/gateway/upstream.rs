@@ -12,6 +12,7 @@ mod pool;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use daypass::{Code, Error, TrustConfig, printable};
@@ -39,6 +40,8 @@ pub struct Upstream {
     host: HeaderValue,
     connector: Connector,
     pool: Arc<Pool>,
+    /// Whether it has been said that descriptors are wanting.
+    told: AtomicBool,
 }
 
 /// Why there is no answer.
@@ -46,6 +49,8 @@ pub struct Upstream {
 pub(super) enum SendError {
     /// No connection.
     Connect(String),
+    /// No file descriptor was left for one.
+    Exhausted,
     /// The connection broke, or what came was no HTTP.
     Broken {
         why: hyper::Error,
@@ -101,7 +106,8 @@ impl Upstream {
         let target = Uri::builder().scheme(scheme.clone()).authority(authority.clone());
         let target = target.path_and_query("/").build().map_err(|_| invalid("is not a URL"))?;
         let connector = Connector::new(target, secure, trust)?;
-        Ok(Self { scheme, authority, host, connector, pool: Arc::new(Pool::new(secure)) })
+        let (pool, told) = (Arc::new(Pool::new(secure)), AtomicBool::new(false));
+        Ok(Self { scheme, authority, host, connector, pool, told })
     }
 
     /// Returns the API's authority, for messages.
@@ -143,9 +149,24 @@ impl Upstream {
         }
     }
 
+    /// Closes the connections that nobody uses.
+    pub(super) fn forget_idle(&self) {
+        self.pool.forget_idle();
+    }
+
     async fn open(&self) -> Result<Link, SendError> {
         match timeout(ANSWER, self.pool.open(&self.connector)).await {
-            Ok(opened) => opened.map_err(SendError::Connect),
+            Ok(Ok(link)) => Ok(link),
+            Ok(Err(none)) if none.exhausted => {
+                if !self.told.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "no file descriptor is left for a connection to the API; raise the limit \
+                         of open files (ulimit -n)"
+                    );
+                }
+                Err(SendError::Exhausted)
+            }
+            Ok(Err(none)) => Err(SendError::Connect(none.why)),
             Err(_) => Err(SendError::Timeout),
         }
     }

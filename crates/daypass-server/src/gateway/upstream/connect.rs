@@ -28,6 +28,7 @@ use tower_service::Service;
 use super::early::Early;
 use super::link::Http1;
 use super::pool::Link;
+use crate::descriptors::is_exhausted;
 
 /// How long TCP may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -35,6 +36,20 @@ const CONNECT: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_secs(20);
 /// What is asked directly, whatever the environment says.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) struct NoConnection {
+    pub(super) why: String,
+    /// No file descriptor was left.
+    pub(super) exhausted: bool,
+}
+
+impl NoConnection {
+    fn since(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { why: why(error), exhausted: is_exhausted(error) }
+    }
+}
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Direct = HttpConnector<Names>;
@@ -81,7 +96,7 @@ impl Connector {
     }
 
     /// Opens a connection; an error says why there is none.
-    pub(super) async fn open(&self) -> Result<Link, String> {
+    pub(super) async fn open(&self) -> Result<Link, NoConnection> {
         let opening = async {
             match &self.way {
                 Way::Plain(way) => open(way.clone(), self.target.clone()).await,
@@ -91,7 +106,10 @@ impl Connector {
         };
         match tokio::time::timeout(WHOLE, opening).await {
             Ok(opened) => opened,
-            Err(_) => Err(format!("no connection within {} s", WHOLE.as_secs())),
+            Err(_) => {
+                let why = format!("no connection within {} s", WHOLE.as_secs());
+                Err(NoConnection { why, exhausted: false })
+            }
         }
     }
 }
@@ -123,14 +141,15 @@ fn proxy(
     }
 }
 
-async fn open<C>(mut connector: C, target: Uri) -> Result<Link, String>
+async fn open<C>(mut connector: C, target: Uri) -> Result<Link, NoConnection>
 where
     C: Service<Uri, Error: Into<BoxError>>,
     C::Response: Read + Write + Connection + Unpin + Send + 'static,
 {
     let ready = std::future::poll_fn(|cx| connector.poll_ready(cx));
-    ready.await.map_err(|error| why(&*error.into()))?;
-    let io = connector.call(target).await.map_err(|error| why(&*error.into()))?;
+    ready.await.map_err(|error| NoConnection::since(&*error.into()))?;
+    let io = connector.call(target).await;
+    let io = io.map_err(|error| NoConnection::since(&*error.into()))?;
     if io.connected().is_negotiated_h2() {
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -139,12 +158,13 @@ where
             .keep_alive_timeout(Duration::from_secs(20))
             .handshake(io)
             .await
-            .map_err(|error| why(&error))?;
+            .map_err(|error| NoConnection::since(&error))?;
         tokio::spawn(async { drop(connection.await) });
         return Ok(Link::Http2(sender));
     }
     let io = Early::new(io);
-    let (sender, connection) = http1::handshake(io).await.map_err(|error| why(&error))?;
+    let opened = http1::handshake(io).await;
+    let (sender, connection) = opened.map_err(|error| NoConnection::since(&error))?;
     Ok(Link::Http1(Http1::new(sender, connection)))
 }
 

@@ -13,7 +13,7 @@ use hyper::client::conn::http2;
 use tokio::time::{sleep, timeout};
 
 use super::ANSWER;
-use super::connect::Connector;
+use super::connect::{Connector, NoConnection};
 use super::link::{Http1, Unanswered};
 use crate::gateway::body::{RequestBody, Streamed};
 
@@ -72,7 +72,7 @@ impl Pool {
     }
 
     /// Makes a connection, or takes one that somebody else made meanwhile for all.
-    pub(super) async fn open(&self, connector: &Connector) -> Result<Link, String> {
+    pub(super) async fn open(&self, connector: &Connector) -> Result<Link, NoConnection> {
         if self.speaks.load(Ordering::Relaxed) == HTTP1 {
             return connector.open().await;
         }
@@ -96,6 +96,12 @@ impl Pool {
             }
         }
         Ok(link)
+    }
+
+    /// Closes the connections that nobody uses.
+    pub(super) fn forget_idle(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(idle);
     }
 
     /// Keeps a connection that is free.
