@@ -12,6 +12,7 @@ import pytest
 import daypass
 import daypass.google
 from conftest import World, at_once
+from test_requests import redirect  # noqa: F401
 
 
 def authorized(credentials: daypass.google.Credentials) -> Any:
@@ -62,3 +63,13 @@ def test_tokens_go_over_tls_and_credentials_are_not_pickled(source: daypass.Toke
         credentials.before_request(None, "GET", "http://api.example.com/", {})
     with pytest.raises(TypeError, match="can't be pickled"):
         pickle.dumps(credentials)
+
+
+def test_the_401_of_a_host_that_a_redirect_leads_to_costs_no_token(
+    world: World, source: daypass.TokenSource, redirect: str  # noqa: F811
+) -> None:
+    session = authorized(daypass.google.Credentials(source))
+    assert session.get(world.api).status_code == 200
+    for _ in range(3):
+        assert session.get(redirect).status_code == 401
+    assert world.sandbox.token_requests == 1

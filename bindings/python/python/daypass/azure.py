@@ -1,24 +1,31 @@
-"""azure-core: credentials for clients that take a `TokenCredential`.
+"""azure-core: credentials for clients that take a `TokenCredential`, and policies that survive a 401.
 
 The scopes that a client asks for are not used: what a token is for stands in the profile.
 """
 
 from __future__ import annotations
 
+import inspect
 import time
 from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import AccessToken, AccessTokenInfo
+from azure.core.pipeline.policies import AsyncHTTPPolicy, HTTPPolicy
 
-from ._bearer import not_pickled
+from ._bearer import (
+    Bearer, Destinations, Sender, abearer, bearer, is_accepted, is_refusal, not_pickled, place_of, source_of,
+)
 from ._source import TokenSource, of_profile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
+
+    from ._source import AnySource
 
     from ._daypass import Token
 
-__all__ = ["AsyncTokenCredential", "TokenCredential"]
+__all__ = ["AsyncBearerPolicy", "AsyncTokenCredential", "BearerPolicy", "TokenCredential"]
 
 # A token that was handed out so many seconds ago is taken to have been accepted since.
 IN_USE = 10.0
@@ -105,3 +112,119 @@ class AsyncTokenCredential(_Base):
         traceback: TracebackType | None = None,
     ) -> None:
         await self.close()
+
+
+class _Policy:
+    def __init__(self, source: AnySource | str | None = None, *, hosts: Iterable[str] | None = None) -> None:
+        super().__init__()
+        self._source = source_of(source)
+        self._destinations = Destinations(self._source, hosts)
+
+    def _goes_elsewhere(self, request: Any) -> bool:
+        """Whether a redirect led to another host, which gets no token."""
+        # Not an option of the transport. What it would forbid is forbidden here.
+        request.context.options.pop("enforce_https", None)
+        if request.context.get("insecure_domain_change"):
+            request.http_request.headers.pop("Authorization", None)
+            return True
+        self._destinations.check(request.http_request.url)
+        return False
+
+    def _sender(self, request: Any) -> Sender:
+        return Sender(self._source, place_of(request.http_request.method, request.http_request.url))
+
+    def __reduce__(self) -> str:
+        raise not_pickled(self)
+
+
+class BearerPolicy(_Policy, HTTPPolicy[Any, Any]):
+    """Adds a valid token to every request, and repeats one that is answered 401 with a new token.
+
+    For `authentication_policy=` of a client, in place of a credential. A body that can't be read again is not repeated.
+    """
+
+    def send(self, request: Any) -> Any:
+        if self._goes_elsewhere(request):
+            return self.next.send(request)
+        sent, sender, start = bearer(self._source), self._sender(request), _position(request)
+        answer = self.next.send(_with(request, sent))
+        if _is_accepted(answer):
+            sender.accepted(sent)
+        repeated = False
+        while _is_refused(answer):
+            if start is None:
+                sender.discard(sent)
+                return answer
+            fresh = sender.successor(sent)
+            if fresh is None:
+                return answer
+            answer.http_response.close()
+            _rewind(request, start)
+            sent, repeated = fresh, True
+            answer = self.next.send(_with(request, sent))
+        if repeated:
+            sender.answered(sent)
+        return answer
+
+
+class AsyncBearerPolicy(_Policy, AsyncHTTPPolicy[Any, Any]):
+    """Does what `BearerPolicy` does, in an asynchronous client."""
+
+    async def send(self, request: Any) -> Any:
+        if self._goes_elsewhere(request):
+            return await self.next.send(request)
+        sent, sender, start = await abearer(self._source), self._sender(request), _position(request)
+        answer = await self.next.send(_with(request, sent))
+        if _is_accepted(answer):
+            sender.accepted(sent)
+        repeated = False
+        while _is_refused(answer):
+            if start is None:
+                await sender.adiscard(sent)
+                return answer
+            fresh = await sender.asuccessor(sent)
+            if fresh is None:
+                return answer
+            closing = answer.http_response.close()
+            if inspect.isawaitable(closing):
+                await closing
+            _rewind(request, start)
+            sent, repeated = fresh, True
+            answer = await self.next.send(_with(request, sent))
+        if repeated:
+            sender.answered(sent)
+        return answer
+
+
+def _with(request: Any, sent: Bearer) -> Any:
+    request.http_request.headers["Authorization"] = sent
+    return request
+
+
+def _is_accepted(answer: Any) -> bool:
+    return is_accepted(answer.http_response.status_code)
+
+
+def _is_refused(answer: Any) -> bool:
+    return is_refusal(answer.http_response.status_code, answer.http_response.headers)
+
+
+def _position(request: Any) -> int | None:
+    """From where the body can be read again, or None where it can't."""
+    if getattr(request.http_request, "files", None):
+        return None
+    body = getattr(request.http_request, "data", None)
+    if body is None or isinstance(body, (bytes, str, dict)):
+        return 0
+    try:
+        start: int = body.tell()
+        body.seek(start)
+    except (AttributeError, OSError, ValueError):
+        return None
+    return start
+
+
+def _rewind(request: Any, start: int) -> None:
+    body: Any = getattr(request.http_request, "data", None)
+    if hasattr(body, "seek"):
+        body.seek(start)
