@@ -53,6 +53,7 @@ pub use upstream::Upstream;
 use exchange::Exchange;
 use guard::Authorities;
 use serve::{Door, Stop, serve};
+use suspicion::Good;
 
 /// How long a request waits for a token, unless it is said: less than most programs wait for an
 /// answer, so that they are told why there is none.
@@ -171,6 +172,7 @@ impl Gateway {
             retry_throttled: settings.retry_throttled,
             suspicions: Mutex::default(),
             suspecting: AtomicBool::new(false),
+            good: Good::default(),
             paths: RandomState::new(),
         });
         let share = shares().gateway / (1 + settings.open_ports.len());

@@ -25,7 +25,7 @@ use super::login;
 use super::outgoing::Outgoing;
 use super::paced::{Paced, Permit};
 use super::replay::Budget;
-use super::suspicion::Suspicions;
+use super::suspicion::{Good, Suspicions};
 use super::throttled;
 use super::tokens::{Slot, Tokens};
 use super::upstream::{SendError, Upstream, why};
@@ -42,6 +42,7 @@ pub(super) struct Exchange {
     pub(super) retry_throttled: Option<Duration>,
     pub(super) suspicions: Mutex<Suspicions>,
     pub(super) suspecting: AtomicBool,
+    pub(super) good: Good,
     pub(super) paths: RandomState,
 }
 

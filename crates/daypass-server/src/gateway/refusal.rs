@@ -5,6 +5,7 @@
 //! blame?); here they are acted on, and what the API accepts is noted for them.
 
 use std::hash::BuildHasher;
+use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
@@ -18,7 +19,7 @@ use super::challenge::{self, Challenge};
 use super::counts::Event;
 use super::exchange::{Exchange, Instead};
 use super::outgoing::Outgoing;
-use super::suspicion::{LONGEST_HOLD, LOOK, Suspicions, hold};
+use super::suspicion::{LONGEST_HOLD, LOOK, Suspicions, hold, may_be_starved};
 use super::tokens::Slot;
 
 impl Exchange {
@@ -27,24 +28,72 @@ impl Exchange {
         &self,
         slot: &Slot,
         outgoing: &Outgoing,
-        token: AccessToken,
-        answer: Response<Streamed>,
+        mut token: AccessToken,
+        mut answer: Response<Streamed>,
     ) -> Result<Response<Streamed>, Instead> {
-        self.counts.count(Event::Refused);
-        if challenge::read(answer.headers()) == Challenge::Other {
-            return Ok(self.passed_on(Fault::Scope, answer));
+        let mut repeats = 0;
+        loop {
+            self.counts.count(Event::Refused);
+            if challenge::read(answer.headers()) == Challenge::Other {
+                return Ok(self.passed_on(Fault::Scope, answer));
+            }
+            if repeats == 0 {
+                if self.blames_path(outgoing, &token) {
+                    return Ok(self.passed_on(Fault::PathRefused, answer));
+                }
+            } else {
+                let (accepted, good) =
+                    (slot.has_accepted(&token), self.good.has(self.path(outgoing)));
+                if !may_be_starved(accepted, good, repeats) {
+                    self.suspect(outgoing);
+                    return Ok(self.passed_on(Fault::RefusedAgain, answer));
+                }
+            }
+            repeats += 1;
+            (token, answer) = match self.once_again(slot, outgoing, &token, answer).await? {
+                ControlFlow::Continue((other, answer))
+                    if answer.status() == StatusCode::UNAUTHORIZED =>
+                {
+                    (other, answer)
+                }
+                ControlFlow::Continue((other, answer)) => {
+                    self.suspicions().replaced(true, self.clock.ticks());
+                    self.accepted(slot, outgoing, &other, answer.status());
+                    return Ok(answer);
+                }
+                ControlFlow::Break(answer) => return Ok(answer),
+            };
         }
-        if self.blames_path(outgoing, &token) {
-            return Ok(self.passed_on(Fault::PathRefused, answer));
-        }
+    }
+
+    /// Sends a request again with another token, and returns both with the answer; or the refusal,
+    /// where there is no other token.
+    async fn once_again(
+        &self,
+        slot: &Slot,
+        outgoing: &Outgoing,
+        token: &AccessToken,
+        answer: Response<Streamed>,
+    ) -> Result<ControlFlow<Response<Streamed>, (AccessToken, Response<Streamed>)>, Instead> {
         let since = self.suspicions().moment();
-        let other = match self.another(slot, outgoing, &token, since).await {
-            Ok(other) if other.secret() != token.secret() => other,
+        let fault = match self.another(slot, outgoing, token, since).await {
+            Ok(other) if other.secret() != token.secret() => match outgoing.again(&other) {
+                Some(request) => {
+                    self.counts.count(Event::Replayed);
+                    answer.into_body().let_go();
+                    let answer = match self.upstream.send(request, false).await {
+                        Ok(answer) => answer,
+                        Err(error) => self.once_more(outgoing, &other, error).await?,
+                    };
+                    return Ok(ControlFlow::Continue((other, answer)));
+                }
+                None => Fault::BodyTooLarge,
+            },
             Ok(_) if self.suspicions().accepted_since(token.fingerprint(), since) => {
-                return Ok(self.passed_on(Fault::PathRefused, answer));
+                Fault::PathRefused
             }
             // Fetching is damped: one after the other was refused.
-            Ok(_) => return Ok(self.passed_on(Fault::RefusedAgain, answer)),
+            Ok(_) => Fault::RefusedAgain,
             Err(error) => {
                 tracing::warn!("the API refused the token, and no other could be had: {error}");
                 let mut answer = self.passed_on(Fault::NotReplaced, answer);
@@ -52,29 +101,10 @@ impl Exchange {
                     let seconds = after.as_millis().div_ceil(1000).to_string();
                     field(&mut answer, http::header::RETRY_AFTER, &seconds);
                 }
-                return Ok(answer);
+                return Ok(ControlFlow::Break(answer));
             }
         };
-        let Some(request) = outgoing.again(&other) else {
-            return Ok(self.passed_on(Fault::BodyTooLarge, answer));
-        };
-        self.counts.count(Event::Replayed);
-        answer.into_body().let_go();
-        let answer = match self.upstream.send(request, false).await {
-            Ok(answer) => answer,
-            Err(error) => self.once_more(outgoing, &other, error).await?,
-        };
-        if answer.status() != StatusCode::UNAUTHORIZED {
-            self.suspicions().replaced(true, self.clock.ticks());
-            self.accepted(slot, outgoing, &other, answer.status());
-            return Ok(answer);
-        }
-        self.counts.count(Event::Refused);
-        if challenge::read(answer.headers()) == Challenge::Other {
-            return Ok(self.passed_on(Fault::Scope, answer));
-        }
-        self.suspect(outgoing);
-        Ok(self.passed_on(Fault::RefusedAgain, answer))
+        Ok(ControlFlow::Break(self.passed_on(fault, answer)))
     }
 
     /// Another token, if there can be one; else the same. While fetching is damped, a request waits
@@ -149,6 +179,7 @@ impl Exchange {
         let mut suspicions = self.suspicions();
         suspicions.suspect(path);
         suspicions.replaced(false, self.clock.ticks());
+        self.good.forget(path);
         self.suspecting.store(true, Ordering::Relaxed);
     }
 
@@ -165,10 +196,11 @@ impl Exchange {
             return;
         }
         slot.accept(token);
+        let path = self.path(outgoing);
+        self.good.note(path);
         if !self.suspecting.load(Ordering::Relaxed) {
             return;
         }
-        let path = self.path(outgoing);
         let mut suspicions = self.suspicions();
         suspicions.accept(path, token.fingerprint());
         self.suspecting.store(suspicions.any(), Ordering::Relaxed);

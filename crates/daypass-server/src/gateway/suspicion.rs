@@ -7,8 +7,12 @@
 //! A token that was accepted and then is refused was revoked: so it is told to the source, which
 //! replaces it at once. Not so while replacements turn out to be of no use: each of those in a row
 //! makes the gateway doubt for longer, or many paths of that kind would cost a token each.
+//!
+//! Nor is a replacement that is refused always of no use: a request may have been starved until it
+//! was revoked too. `may_be_starved` decides.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use daypass::{Fingerprint, Ticks};
@@ -25,8 +29,53 @@ pub(super) const LOOK: Duration = Duration::from_millis(250);
 /// The longest doubt after a replacement of no use.
 const LONGEST_DOUBT: Duration = Duration::from_secs(60);
 
+/// How often a request is sent again whose tokens others had in use.
+const SPARE: u32 = 4;
+
 /// A path without its query, as a number.
 pub(super) type Path = u64;
+
+/// Paths that accepted a token lately, as far as they don't share a place here.
+#[derive(Debug)]
+pub(super) struct Good(Box<[AtomicU64]>);
+
+impl Default for Good {
+    fn default() -> Self {
+        Self((0..256).map(|_| AtomicU64::default()).collect())
+    }
+}
+
+impl Good {
+    fn place(&self, path: Path) -> Option<&AtomicU64> {
+        let places = u64::try_from(self.0.len()).ok()?;
+        self.0.get(usize::try_from(path.checked_rem(places)?).ok()?)
+    }
+
+    pub(super) fn note(&self, path: Path) {
+        if let Some(place) = self.place(path).filter(|place| place.load(Ordering::Relaxed) != path)
+        {
+            place.store(path, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn has(&self, path: Path) -> bool {
+        self.place(path).is_some_and(|place| place.load(Ordering::Relaxed) == path)
+    }
+
+    pub(super) fn forget(&self, path: Path) {
+        if let Some(place) = self.place(path).filter(|_| self.has(path)) {
+            place.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether a replacement that is refused may have been revoked before its request had its turn:
+/// another one helps then. `accepted`: others had it in use. If that is not known, it is given the
+/// benefit of the doubt once: their answers may be on their way. `good`: this path accepted a token
+/// before; one that never did is the problem itself.
+pub(super) fn may_be_starved(accepted: bool, good: bool, repeats: u32) -> bool {
+    good && repeats < if accepted { SPARE } else { 2 }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Suspicions {
@@ -175,6 +224,36 @@ mod tests {
         assert!(all.doubts_for(now).is_zero());
         all.replaced(false, now);
         assert!(all.doubts_for(now.saturating_add(second)).is_zero());
+    }
+
+    #[test]
+    fn a_request_may_be_starved_where_requests_were_accepted_before() {
+        for (accepted, good, repeats, expected) in [
+            (true, true, 1, true),
+            (true, true, 3, true),
+            (true, true, 4, false),
+            (false, true, 1, true),
+            (false, true, 2, false),
+            (true, false, 1, false),
+            (false, false, 1, false),
+        ] {
+            let found = may_be_starved(accepted, good, repeats);
+            assert_eq!(found, expected, "{accepted} {good} {repeats}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_accepted_a_token_is_known_until_another_takes_its_place() {
+        let good = Good::default();
+        assert!(!good.has(7));
+        good.note(7);
+        good.note(8);
+        assert!(good.has(7) && good.has(8) && !good.has(7 + 256));
+        good.forget(7 + 256);
+        good.forget(8);
+        assert!(good.has(7) && !good.has(8));
+        good.note(7 + 256);
+        assert!(!good.has(7));
     }
 
     #[test]

@@ -53,6 +53,25 @@ async fn a_chunked_body_is_sent_again_whole() {
 }
 
 #[tokio::test]
+async fn a_request_whose_new_token_was_revoked_before_its_turn_is_sent_once_more() {
+    let api = Api::start(|head| {
+        let refused = head.contains("x-late:") && !head.contains("Bearer token-3\r\n");
+        Act::Answer(if refused { unauthorized() } else { ok("fine") })
+    })
+    .await;
+    let source = Arc::new(Numbered::default());
+    let running = Running::before(&api.url(), Arc::clone(&source) as _);
+    assert_eq!(running.get("/api").await.status, 200);
+    let answer = running.ask("GET /api", "x-late: 1\r\n", "").await;
+    assert_eq!((answer.status, answer.code()), (200, None));
+    assert_eq!(source.rejected(), ["token-1", "token-2"]);
+    assert_eq!(api.seen().len(), 4);
+    // Nobody is held up, and nothing is doubted.
+    assert_eq!(running.gateway.counts().held, 0);
+    assert_eq!(running.gateway.counts().passed_on, 0);
+}
+
+#[tokio::test]
 async fn a_new_token_that_is_refused_too_is_the_end_and_says_so() {
     let api = refusing(&["token-1", "token-2"]).await;
     let source = Arc::new(Numbered::default());
