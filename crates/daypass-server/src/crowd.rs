@@ -146,6 +146,11 @@ impl Connection {
         let _ = self.0.task.set(task);
     }
 
+    /// Whether a request is under way.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.0.is_busy()
+    }
+
     /// A request has begun.
     pub(crate) fn begin(&self) -> Busy {
         self.0.busy.fetch_add(1, Ordering::Relaxed);

@@ -39,6 +39,13 @@ impl Peers {
         self.owner(peer, local) == Some(rustix::process::geteuid().as_raw())
     }
 
+    /// Whether a process still has the other end open, in whichever direction. Where that is not known,
+    /// none has.
+    pub(crate) fn is_there(&self, stream: &tokio::net::TcpStream) -> bool {
+        let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return false };
+        cfg!(target_os = "linux") && self.owner(peer, local).is_some()
+    }
+
     /// Returns the user whose process has the socket at `peer` of a connection to `local`.
     pub(crate) fn owner(&self, peer: SocketAddr, local: SocketAddr) -> Option<u32> {
         let asked = self.netlink.as_ref().map(|netlink| ask(netlink, peer, local));

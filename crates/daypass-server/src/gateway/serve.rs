@@ -151,9 +151,12 @@ async fn connection(
     let mut http = http1::Builder::new();
     http.timer(OneTimer::default())
         .header_read_timeout(HEADERS)
+        // Who has gone away altogether is seen by `linger`.
+        .half_close(true)
         .max_header_size(BUFFER)
         .max_buf_size(BUFFER);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(Linger::new(stream)), service));
+    let stream = Linger::new(stream, Arc::clone(&door.peers), guest.clone());
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let told = stop.clone();
     let mut stopping = Some(Box::pin(has_stopped(stop)));
     let mut waiting: Option<Waker> = None;

@@ -13,6 +13,7 @@
 
 mod accepts;
 mod faults;
+mod halves;
 mod https;
 mod lifetimes;
 mod nginx;
