@@ -139,6 +139,18 @@ impl Running {
     }
 }
 
+/// A gateway needs the credentials itself, which an agent keeps to itself.
+pub(crate) fn check(context: &Context) -> Result<(), Error> {
+    if !AgentAddress::is_named(&context.env) {
+        return Ok(());
+    }
+    let hint = match context.env.var_os(URL) {
+        Some(_) => "name all profiles on the first one: daypass exec --gateway A B -- COMMAND",
+        None => "a gateway needs the credentials itself: unset DAYPASS_AGENT where they are",
+    };
+    Err(Error::new(Code::Usage, "DAYPASS_AGENT is set: there is an agent already").with_hint(hint))
+}
+
 /// The API that a profile's tokens go to.
 fn upstream(context: &Context, opened: &Opened) -> Result<Upstream, Error> {
     let profile = &opened.profile;
@@ -164,6 +176,7 @@ fn upstream(context: &Context, opened: &Opened) -> Result<Upstream, Error> {
 
 pub(crate) fn run(context: &Context, args: &Gateway) -> Result<ExitCode, Error> {
     args.manners.check(args.profile.as_slice())?;
+    check(context)?;
     let opened = context.open_to_stay(args.profile.as_deref())?;
     let planned = Planned::of(context, &opened, &args.manners)?;
     let counts = Counts::default();

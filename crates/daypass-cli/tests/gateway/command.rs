@@ -41,6 +41,17 @@ fn exec_returns_what_the_command_returns_and_says_when_it_went_around() {
 }
 
 #[test]
+fn a_gateway_does_not_start_where_an_agent_is_named() {
+    let world = World::new(Duration::from_secs(3600));
+    for args in [&["gateway"][..], &["exec", "--gateway", "--", "true"]] {
+        let output = world.daypass(args).env("DAYPASS_AGENT", "unix:/nowhere").output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains("error[usage]"), "{args:?}: {stderr}");
+        assert!(stderr.contains("unset DAYPASS_AGENT"), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
 fn within_the_command_daypass_token_asks_the_agent() {
     let world = World::new(Duration::from_secs(3600));
     let text = world.behind(&[], &[env!("CARGO_BIN_EXE_daypass"), "token"]);

@@ -162,8 +162,8 @@ impl Fault {
                  is not to blame"
             }
             Self::Broken => {
-                "the connection broke or what came was no HTTP; whether the request was acted on \
-                 is not known"
+                "the connection broke, or what came was no HTTP or more than is taken; whether the \
+                 request was acted on is not known"
             }
             Self::Timeout => "whether the request was acted on is not known",
             Self::Body => {

@@ -77,7 +77,7 @@ impl Exchange {
         };
         match self.pass_on(&outgoing, body).await {
             Ok(mut answer) => {
-                headers::to_client(answer.headers_mut());
+                headers::to_client(answer.headers_mut(), outgoing.takes_trailers());
                 if let Some(known) = answer.extensions_mut().remove::<Fault>() {
                     known.mark(&mut answer);
                 }
@@ -172,6 +172,8 @@ impl Exchange {
         });
         Box::new(match error {
             SendError::Connect(why) => Fault::Upstream.answer_because(why),
+            SendError::Broken { why: error, .. } if error.is_parse_too_large() => Fault::Broken
+                .answer_because("its answer has more than 100 fields, or too long ones"),
             SendError::Broken { why: error, .. } => Fault::Broken.answer_because(&why(error)),
             SendError::Unfit(why) => Fault::Broken.answer_because(why),
             SendError::Exhausted => Fault::Descriptors.answer(),

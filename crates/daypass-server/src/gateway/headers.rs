@@ -6,7 +6,7 @@
 
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, REFERER, TE, TRANSFER_ENCODING, UPGRADE,
+    PROXY_AUTHORIZATION, REFERER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -124,8 +124,9 @@ fn names_secret_path(referer: &HeaderValue) -> bool {
     referer.as_bytes().windows(prefix.len()).any(|part| part == prefix)
 }
 
-/// Makes the API's fields those of an answer to the client.
-pub(super) fn to_client(headers: &mut HeaderMap) {
+/// Makes the API's fields those of an answer to the client. Without `trailers` it takes none, gets none,
+/// and is told of none (RFC 9110 section 6.5.1).
+pub(super) fn to_client(headers: &mut HeaderMap, trailers: bool) {
     let Found { known, ours } = find(headers, &OF_ANSWERS);
     if known & bit(&OF_ANSWERS, &CONNECTION) != 0 {
         let named: Vec<_> = options(headers)
@@ -139,6 +140,9 @@ pub(super) fn to_client(headers: &mut HeaderMap) {
         headers.remove(CONTENT_LENGTH);
     }
     take_out(headers, &OF_ANSWERS, known, ours);
+    if !trailers {
+        headers.remove(TRAILER);
+    }
 }
 
 /// Takes out of a trailer section what may not stand there (RFC 9110 section 6.5.1): framing,
@@ -315,7 +319,7 @@ mod tests {
             ("set-cookie", "a=b"),
             ("inin-ratelimit-count", "7"),
         ]);
-        to_client(&mut answer);
+        to_client(&mut answer, true);
         let mut shown = shown(&answer);
         shown.sort();
         assert_eq!(
@@ -329,7 +333,7 @@ mod tests {
             ]
         );
         let mut sized = headers(&[("content-length", "5"), ("etag", "x")]);
-        to_client(&mut sized);
+        to_client(&mut sized, true);
         assert_eq!(shown_sorted(&sized), ["content-length: 5", "etag: x"]);
     }
 

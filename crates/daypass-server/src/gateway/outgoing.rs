@@ -1,6 +1,6 @@
 //! A request as it goes to the API, as often as it may.
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use hyper::body::{Body, Incoming, SizeHint};
@@ -61,6 +61,11 @@ impl Outgoing {
             }
         }
         Ok((Self { method, uri, headers, size, body: copy }, body))
+    }
+
+    /// Whether the client takes trailers.
+    pub(super) fn takes_trailers(&self) -> bool {
+        self.headers.contains_key(TE)
     }
 
     /// The request, for the first time.

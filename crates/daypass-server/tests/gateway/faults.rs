@@ -104,6 +104,23 @@ async fn what_is_no_http_is_a_502() {
 }
 
 #[tokio::test]
+async fn an_answer_with_too_many_fields_is_a_502_that_says_so() {
+    for (fields, status) in [(90, 200), (120, 502)] {
+        let api =
+            Api::start(move |_| Act::Answer(answer("200 OK", &"x: y\r\n".repeat(fields), "")))
+                .await;
+        let running = Running::before(&api.url(), tokens());
+        let answer = running.get("/api").await;
+        assert_eq!(answer.status, status);
+        if status == 502 {
+            assert_eq!(answer.code().as_deref(), Some("gateway.broken"));
+            let problem = answer.problem();
+            assert!(problem["detail"].as_str().unwrap().contains("100 fields"), "{problem}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_framed_wrongly_is_the_clients_fault() {
     let api = Api::fine().await;
     let running = Running::before(&api.url(), tokens());

@@ -79,7 +79,12 @@ async fn trailers_pass_to_who_takes_them() {
     let running = Running::before(&api.url(), tokens());
     let answer = running.ask("GET /api", "te: trailers\r\nconnection: te\r\n", "").await;
     assert!(answer.body.ends_with("0\r\nx-sum: 7\r\n\r\n"), "{answer:?}");
+    assert!(answer.field("trailer").is_some());
     assert!(api.seen()[0].contains("te: trailers\r\n"), "{:?}", api.seen());
+    // Who takes none is not told of any.
+    let answer = running.ask("GET /api", "", "").await;
+    assert!(answer.body.ends_with("body\r\n0\r\n\r\n"), "{answer:?}");
+    assert_eq!(answer.field("trailer"), None);
 }
 
 #[tokio::test]

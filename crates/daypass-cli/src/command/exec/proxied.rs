@@ -25,7 +25,7 @@ pub(super) fn run(
     arguments: &[OsString],
 ) -> Result<ExitCode, Failure> {
     let failed = |error| Failure { error, exit_code: FAILED };
-    check(context).map_err(failed)?;
+    gateway::check(context).map_err(failed)?;
     let mut opened = Vec::with_capacity(wanted.len());
     for want in wanted {
         opened.push(context.open_to_stay(want.profile).map_err(failed)?);
@@ -147,16 +147,4 @@ async fn any_ended(gateways: &mut [Running]) {
         false => Poll::Pending,
     })
     .await;
-}
-
-/// A gateway needs the credentials itself, which an agent keeps to itself.
-fn check(context: &Context) -> Result<(), Error> {
-    if !AgentAddress::is_named(&context.env) {
-        return Ok(());
-    }
-    let hint = match context.env.var_os(URL) {
-        Some(_) => "name all profiles on the first one: daypass exec --gateway A B -- COMMAND",
-        None => "a gateway needs the credentials itself: unset DAYPASS_AGENT where they are",
-    };
-    Err(Error::new(Code::Usage, "DAYPASS_AGENT is set: there is an agent already").with_hint(hint))
 }
