@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -108,3 +110,10 @@ def test_it_can_be_entered_again(daypass_genesys_sandbox: Sandbox) -> None:
     with gateway:
         with pytest.raises(urllib.request.HTTPError):
             urllib.request.urlopen(gateway.url, timeout=5)
+
+
+def test_a_gateway_is_not_pickled_with_the_secret_in_its_environment() -> None:
+    gateway = daypass.genesys.gateway(env={"GC_CLIENT_SECRET": "very-secret"})
+    for attempt in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match="can't be pickled"):
+            attempt(gateway)

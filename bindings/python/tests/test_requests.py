@@ -176,6 +176,21 @@ def test_another_host_is_never_shown_a_token(world: World, session: requests.Ses
     assert world.sandbox.token_requests == 1
 
 
+def test_another_host_gets_no_new_token_from_a_session_that_keeps_the_old_one(
+    world: World, source: daypass.TokenSource, redirect: str
+) -> None:
+    class Keeping(requests.Session):
+        def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
+            pass
+
+    session = Keeping()
+    session.trust_env = False
+    session.auth = daypass.requests.Auth(source)
+    assert session.get(redirect).status_code == 401
+    assert len(Other.seen) == 1
+    assert world.sandbox.token_requests == 1
+
+
 def test_tokens_go_to_named_hosts_and_over_tls(world: World, source: daypass.TokenSource) -> None:
     session = requests.Session()
     for auth, url in [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import datetime
+import decimal
 import functools
 import gc
 import inspect
@@ -21,6 +22,7 @@ import pytest
 import daypass
 from conftest import at_once
 from daypass._slot import Slot
+from daypass._values import described
 
 
 KEY_A, KEY_B = "a-secret-of-a-client", "b-secret-of-a-client"
@@ -660,3 +662,14 @@ def test_a_call_is_repeated_also_where_warnings_are_errors() -> None:
 
 class Unauthorized(Exception):
     status = 401
+
+
+def test_a_decimal_is_a_number_and_smaller_units_than_milliseconds_are_refused() -> None:
+    assert described({"access_token": "a", "expires_in": decimal.Decimal(60)}) == ("a", 60.0)
+    now = time.time()
+    for unit in (1, 1e3):
+        left = described({"access_token": "a", "expires_at": (now + 600) * unit})[1]
+        assert left is not None and 500 < left <= 600
+    for unit in (1e6, 1e9):
+        with pytest.raises(ValueError, match="smaller unit"):
+            described({"access_token": "a", "expires_at": (now + 600) * unit})

@@ -42,6 +42,12 @@ class Gateway:
         self.url = ""
         self.env: dict[str, str] = {}
 
+    def __reduce__(self) -> str:
+        from ._bearer import not_pickled
+
+        # Its environment has the real secret.
+        raise not_pickled(self)
+
     def start(self) -> Gateway:
         """Starts it and waits until it is ready. One that runs already goes on."""
         if self._process is not None:

@@ -149,13 +149,16 @@ def _left(name: str, value: Any) -> float | None:
         )
     if math.isnan(moment) or moment <= 0:
         return None
-    return (moment / 1000 if moment >= MILLISECONDS else moment) - now.timestamp()
+    left = (moment / 1000 if moment >= MILLISECONDS else moment) - now.timestamp()
+    if moment >= MILLISECONDS and left > LONGEST:
+        raise ValueError(f"{name} is Unix time in seconds or milliseconds; the function returned one in a smaller unit")
+    return left
 
 
 def _number(value: Any) -> float | None:
     """A number, or digits."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
+    if isinstance(value, bool) or not (isinstance(value, (int, float, str)) or type(value).__name__ == "Decimal"):
+        return None  # a Decimal is what DynamoDB returns
     try:
         return float(value)
     except (ValueError, OverflowError):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Auth"]
 
 _SHORT = 64 * 1024
+_origins = requests.sessions.SessionRedirectMixin()
 
 
 class Auth(requests.auth.AuthBase):
@@ -37,7 +38,7 @@ class Auth(requests.auth.AuthBase):
         self._destinations.check(r.url or "")
         value = bearer(self._source)
         r.headers["Authorization"] = value
-        r.register_hook("response", _Hook(self._source, value, _position(r.body)))  # type: ignore[no-untyped-call]
+        r.register_hook("response", _Hook(self._source, value, r.url or "", _position(r.body)))  # type: ignore[no-untyped-call]
         return r
 
     def __reduce__(self) -> str:
@@ -47,15 +48,17 @@ class Auth(requests.auth.AuthBase):
 class _Hook:
     """Looks at the answers to one request. An answer is pickled without it, and without the token."""
 
-    def __init__(self, source: AnySource, sent: Bearer, start: int | None) -> None:
+    def __init__(self, source: AnySource, sent: Bearer, url: str, start: int | None) -> None:
         self._source = source
         self._sent = sent
+        self._url = url
         self._start = start
 
     def __call__(self, answer: requests.Response, **kwargs: Any) -> requests.Response:
         request, sent = answer.request, self._sent
         # After a redirect to another host the header is gone: that host's answer says nothing about the token.
-        if request.headers.get("Authorization") != sent:
+        # A session of one's own may keep it there: still nobody else's answer counts, and no new token goes there.
+        if request.headers.get("Authorization") != sent or _is_elsewhere(self._url, request.url or ""):
             return answer
         sender = Sender(self._source, place_of(request.method, request.url))
         if is_accepted(answer.status_code):
@@ -84,6 +87,11 @@ class _Hook:
 
     def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
         return _nothing, ()
+
+
+def _is_elsewhere(first: str, url: str) -> bool:
+    """Whether a redirect led to another origin, by the rules of requests."""
+    return first != url and bool(_origins.should_strip_auth(first, url))  # type: ignore[no-untyped-call]
 
 
 def _nothing() -> None:
