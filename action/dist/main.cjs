@@ -275,6 +275,10 @@ var Commands = class {
   async state(name2, value2) {
     await this.#entry("GITHUB_STATE", name2, value2);
   }
+  /** All of them, or none. */
+  async states(pairs) {
+    await this.#append("GITHUB_STATE", pairs.map(([name2, value2]) => this.#lines(name2, value2)).join(""));
+  }
   async path(folder) {
     await this.#append("GITHUB_PATH", `${folder}
 `);
@@ -291,11 +295,14 @@ var Commands = class {
 `);
   }
   async #entry(file, name2, value2) {
+    await this.#append(file, this.#lines(name2, value2));
+  }
+  #lines(name2, value2) {
     const end2 = `end-${this.#world.random()}`;
-    await this.#append(file, `${name2}<<${end2}
+    return `${name2}<<${end2}
 ${value2}
 ${end2}
-`);
+`;
   }
   async #append(name2, text) {
     const path = variable(this.#world.env, name2);
@@ -465,6 +472,7 @@ var KEYS = {
   proxy: "text",
   pool: "number"
 };
+var FILES = ["ca_file", "api_ca_file"];
 var CLIENT_IDS = {
   genesys: ["GENESYSCLOUD_OAUTHCLIENT_ID", "GC_CLIENT_ID", "GENESYS_CLOUD_CLIENT_ID"],
   generic: ["OAUTH2_CLIENT_ID"]
@@ -617,6 +625,7 @@ var import_node_path4 = require("node:path");
 var PREFIX = "daypass-action-";
 var PLACE = "daypass-";
 var AGENT = "agent";
+var FOLDER = "folder";
 var REVOKES = "revokes";
 var MAX_SOCKET = 100;
 async function openJob(world) {
@@ -624,7 +633,7 @@ async function openJob(world) {
   if (parent === void 0) throw new Problem("action.no_runner", "RUNNER_TEMP is not set", "this runs in a step of GitHub Actions only");
   const socket = /^unix:(.*)$/.exec(variable(world.env, "DAYPASS_AGENT") ?? "")?.[1];
   const parents = [parent, ...elsewhere(world.env)];
-  for (const folder of socket === void 0 ? [] : (await Promise.all(parents.map(below))).flat()) {
+  for (const folder of socket === void 0 ? [] : await candidates(parents, (0, import_node_path4.dirname)(socket))) {
     if (!(0, import_node_path4.basename)(folder).startsWith(PREFIX) || !await isOurs(folder)) continue;
     const agent = await (0, import_promises4.readFile)((0, import_node_path4.join)(folder, AGENT), "utf8").catch(() => void 0);
     if (agent !== socket) continue;
@@ -636,6 +645,10 @@ async function openJob(world) {
 }
 function elsewhere(env) {
   return [variable(env, "TMPDIR"), "/tmp"].filter((parent) => parent !== void 0 && (0, import_node_path4.isAbsolute)(parent));
+}
+async function candidates(parents, beside) {
+  const told = await isOurs(beside) ? await (0, import_promises4.readFile)((0, import_node_path4.join)(beside, FOLDER), "utf8").catch(() => beside) : beside;
+  return [told, ...(await Promise.all(parents.map(below))).flat()];
 }
 async function below(parent) {
   return (await (0, import_promises4.readdir)(parent).catch(() => [])).map((name2) => (0, import_node_path4.join)(parent, name2));
@@ -669,6 +682,7 @@ async function isOurs(folder) {
 }
 async function rememberAgent(folder, socket, revokes) {
   if (revokes) await (0, import_promises4.writeFile)((0, import_node_path4.join)(folder, REVOKES), "", { mode: 384 });
+  if ((0, import_node_path4.dirname)(socket) !== folder) await (0, import_promises4.writeFile)((0, import_node_path4.join)((0, import_node_path4.dirname)(socket), FOLDER), folder, { mode: 384 });
   await (0, import_promises4.writeFile)((0, import_node_path4.join)(folder, AGENT), socket, { mode: 384 });
 }
 async function removeFolder(folder) {
@@ -689,6 +703,13 @@ async function trusted(what, path, env, event) {
   const roots = workspace === void 0 ? [] : [workspace, await real(workspace)];
   if (roots.length > 0 && !places.some((place2) => roots.some((root) => within(root, place2)))) return absolute;
   throw new Problem("config.untrusted", `${what}: ${printable(path)} is not used: ${why}`, "say it with inputs instead, or name a file outside of the workspace");
+}
+async function trustedConfig(inputs, env, event) {
+  for (const key of FILES) {
+    const path = inputs.keys.get(key);
+    if (path !== void 0) await trusted(input(key), path, env, event);
+  }
+  return inputs.config && await trusted("config", inputs.config, env, event);
 }
 function within(root, path) {
   const way = (0, import_node_path4.relative)(root, path);
@@ -1042,7 +1063,7 @@ function inInputs(text) {
 }
 
 // src/main.ts
-var FILES = ["ca_file", "api_ca_file"];
+var STATES = ["folder", "first", "binary", "sha256", "client", "place", "socket", "agent", "profile", "expires", "fingerprint", "status"];
 async function main(world) {
   const commands = new Commands(world);
   try {
@@ -1054,16 +1075,16 @@ async function main(world) {
   }
 }
 async function run(world, commands) {
+  await commands.states(STATES.map((name2) => [name2, ""]));
   const inputs = await checked(world, commands);
   const job = await openJob(world);
   const { folder } = job;
   try {
-    await commands.state("folder", folder);
+    await commands.states([["folder", folder], ["first", String(job.agent === void 0)]]);
   } catch (error) {
     if (job.agent === void 0) await removeFolder(folder);
     throw error;
   }
-  for (const [name2, value2] of [["first", String(job.agent === void 0)], ["binary", ""], ["agent", ""]]) await commands.state(name2, value2);
   const found = await install(world, commands, inputs, folder);
   await commands.state("binary", found.path);
   await commands.state("sha256", found.sha256);
@@ -1120,9 +1141,8 @@ async function checked(world, commands) {
   }
   const proxy = password(inputs.keys.get("proxy"));
   if (proxy !== void 0) commands.mask(forms(proxy));
-  const may = async (what, path) => path && await trusted(what, path, world.env, event);
-  for (const key of FILES) await may(input(key), inputs.keys.get(key));
-  return { ...inputs, config: await may("config", inputs.config), binary: await may("binary", inputs.binary) };
+  const config = await trustedConfig(inputs, world.env, event);
+  return { ...inputs, config, binary: inputs.binary && await trusted("binary", inputs.binary, world.env, event) };
 }
 function password(proxy) {
   const text = /^[^/]*\/\/[^/@]*:([^/]*)@/.exec(proxy ?? "")?.[1];

@@ -23,16 +23,47 @@ var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__ge
 ));
 
 // src/post.ts
-var import_promises5 = require("node:fs/promises");
+var import_promises6 = require("node:fs/promises");
 var import_node_path4 = require("node:path");
 
 // src/job.ts
-var import_promises = require("node:fs/promises");
+var import_promises2 = require("node:fs/promises");
 var import_node_path = require("node:path");
+
+// src/event.ts
+var import_promises = require("node:fs/promises");
 
 // src/world.ts
 function variable(env, name2) {
   return env[name2] || void 0;
+}
+
+// src/event.ts
+var STRANGERS = /* @__PURE__ */ new Set(["pull_request_target", "workflow_run", "issue_comment", "discussion_comment"]);
+async function readEvent(env) {
+  const path = variable(env, "GITHUB_EVENT_PATH");
+  let payload;
+  try {
+    if (path !== void 0) payload = JSON.parse(await (0, import_promises.readFile)(path, "utf8"));
+  } catch {
+  }
+  const name2 = variable(env, "GITHUB_EVENT_NAME") ?? "";
+  return { name: name2, payload, repository: variable(env, "GITHUB_REPOSITORY"), actor: variable(env, "GITHUB_ACTOR") };
+}
+function fromFork(event) {
+  const change = field(event.payload, "pull_request");
+  if (change === void 0) return event.name.startsWith("pull_request") && event.payload === void 0;
+  const head = field(field(field(change, "head"), "repo"), "full_name");
+  return typeof head !== "string" || head.toLowerCase() !== event.repository?.toLowerCase();
+}
+function distrust(event) {
+  if (STRANGERS.has(event.name)) return `a workflow that runs on ${event.name} may have a stranger's files there`;
+  if (event.name === "") return "the runner does not say what this workflow runs on";
+  if (fromFork(event)) return "the pull request comes from a fork";
+  return void 0;
+}
+function field(value2, name2) {
+  return typeof value2 === "object" && value2 !== null ? value2[name2] : void 0;
 }
 
 // src/problem.ts
@@ -66,28 +97,6 @@ function printable(text) {
   return plain.length > 300 ? `${plain.slice(0, 299)}…` : plain;
 }
 
-// src/job.ts
-var PREFIX = "daypass-action-";
-var PLACE = "daypass-";
-function elsewhere(env) {
-  return [variable(env, "TMPDIR"), "/tmp"].filter((parent) => parent !== void 0 && (0, import_node_path.isAbsolute)(parent));
-}
-function isFolder(env, folder) {
-  const parents = [variable(env, "RUNNER_TEMP") ?? "/", ...elsewhere(env)];
-  return parents.some((parent) => folder === (0, import_node_path.join)(parent, (0, import_node_path.basename)(folder))) && (0, import_node_path.basename)(folder).startsWith(PREFIX);
-}
-function isPlace(env, folder) {
-  return elsewhere(env).some((parent) => folder === (0, import_node_path.join)(parent, (0, import_node_path.basename)(folder))) && (0, import_node_path.basename)(folder).startsWith(PLACE);
-}
-async function removeFolder(folder) {
-  await (0, import_promises.rm)(folder, { recursive: true, force: true });
-}
-async function writeConfig(folder, profile, text) {
-  const path = (0, import_node_path.join)(folder, `${profile}.toml`);
-  await (0, import_promises.writeFile)(path, text, { mode: 384 });
-  return path;
-}
-
 // src/profile.ts
 var KEYS = {
   provider: "text",
@@ -112,6 +121,7 @@ var KEYS = {
   proxy: "text",
   pool: "number"
 };
+var FILES = ["ca_file", "api_ca_file"];
 var CLIENT_IDS = {
   genesys: ["GENESYSCLOUD_OAUTHCLIENT_ID", "GC_CLIENT_ID", "GENESYS_CLOUD_CLIENT_ID"],
   generic: ["OAUTH2_CLIENT_ID"]
@@ -167,6 +177,50 @@ function input(key) {
   return key.replaceAll("_", "-");
 }
 
+// src/job.ts
+var PREFIX = "daypass-action-";
+var PLACE = "daypass-";
+async function demandFolder(folder, prefix2 = PREFIX) {
+  const named = (0, import_node_path.isAbsolute)(folder) && (0, import_node_path.resolve)(folder) === folder && (0, import_node_path.basename)(folder).startsWith(prefix2);
+  const found = await (0, import_promises2.lstat)(folder).catch(() => void 0);
+  if (named && (found === void 0 || await isOurs(folder))) return;
+  throw new Problem("action.no_folder", `${printable(folder)} is not as this Action made it`, "a step of this job has changed it: nothing in it is started or removed");
+}
+async function isOurs(folder) {
+  const found = await (0, import_promises2.lstat)(folder).catch(() => void 0);
+  return found !== void 0 && found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 63) === 0;
+}
+async function removeFolder(folder) {
+  await (0, import_promises2.rm)(folder, { recursive: true, force: true });
+}
+async function writeConfig(folder, profile, text) {
+  const path = (0, import_node_path.join)(folder, `${profile}.toml`);
+  await (0, import_promises2.writeFile)(path, text, { mode: 384 });
+  return path;
+}
+async function trusted(what, path, env, event) {
+  const workspace = variable(env, "GITHUB_WORKSPACE");
+  const absolute = (0, import_node_path.resolve)(workspace ?? process.cwd(), path);
+  const why = distrust(event);
+  if (why === void 0) return absolute;
+  const real = (path2) => (0, import_promises2.realpath)(path2).catch(() => path2);
+  const places = [absolute, await real(absolute)];
+  const roots = workspace === void 0 ? [] : [workspace, await real(workspace)];
+  if (roots.length > 0 && !places.some((place) => roots.some((root) => within(root, place)))) return absolute;
+  throw new Problem("config.untrusted", `${what}: ${printable(path)} is not used: ${why}`, "say it with inputs instead, or name a file outside of the workspace");
+}
+async function trustedConfig(inputs, env, event) {
+  for (const key of FILES) {
+    const path = inputs.keys.get(key);
+    if (path !== void 0) await trusted(input(key), path, env, event);
+  }
+  return inputs.config && await trusted("config", inputs.config, env, event);
+}
+function within(root, path) {
+  const way = (0, import_node_path.relative)(root, path);
+  return !(0, import_node_path.isAbsolute)(way) && way !== ".." && !way.startsWith("../");
+}
+
 // src/agent.ts
 async function stopAgent(world, daypass, socket, answers = true) {
   if (!answers && await world.end(socket)) return;
@@ -178,7 +232,7 @@ async function stopAgent(world, daypass, socket, answers = true) {
 }
 
 // src/commands.ts
-var import_promises2 = require("node:fs/promises");
+var import_promises3 = require("node:fs/promises");
 var Commands = class {
   #world;
   /** How what daypass says is said here. */
@@ -210,6 +264,10 @@ var Commands = class {
   async state(name2, value2) {
     await this.#entry("GITHUB_STATE", name2, value2);
   }
+  /** All of them, or none. */
+  async states(pairs) {
+    await this.#append("GITHUB_STATE", pairs.map(([name2, value2]) => this.#lines(name2, value2)).join(""));
+  }
   async path(folder) {
     await this.#append("GITHUB_PATH", `${folder}
 `);
@@ -226,18 +284,21 @@ var Commands = class {
 `);
   }
   async #entry(file, name2, value2) {
+    await this.#append(file, this.#lines(name2, value2));
+  }
+  #lines(name2, value2) {
     const end2 = `end-${this.#world.random()}`;
-    await this.#append(file, `${name2}<<${end2}
+    return `${name2}<<${end2}
 ${value2}
 ${end2}
-`);
+`;
   }
   async #append(name2, text) {
     const path = variable(this.#world.env, name2);
     if (path === void 0) {
       throw new Problem("action.no_runner", `${name2} is not set`, "this runs in a step of GitHub Actions only");
     }
-    await (0, import_promises2.appendFile)(path, text).catch((error) => {
+    await (0, import_promises3.appendFile)(path, text).catch((error) => {
       throw new Problem("action.file_failed", `${name2} cannot be written: ${error.code}`, "may the runner write there, and is there space?");
     });
   }
@@ -255,7 +316,7 @@ var import_node_path2 = require("node:path");
 // src/binary.ts
 var import_node_crypto = require("node:crypto");
 var import_node_fs = require("node:fs");
-var import_promises3 = require("node:fs/promises");
+var import_promises4 = require("node:fs/promises");
 
 // src/body.ts
 async function readBody(answer, most) {
@@ -294,7 +355,7 @@ async function hashOf(path) {
   return bytes && sha256(bytes);
 }
 async function readBinary(path) {
-  const file = await (0, import_promises3.open)(path, import_node_fs.constants.O_RDONLY | import_node_fs.constants.O_NONBLOCK);
+  const file = await (0, import_promises4.open)(path, import_node_fs.constants.O_RDONLY | import_node_fs.constants.O_NONBLOCK);
   try {
     const found = await file.stat();
     return found.isFile() && found.size <= MAX_BINARY ? await file.readFile() : void 0;
@@ -505,7 +566,7 @@ function oneOf(name2, text, choices) {
 
 // src/share.ts
 var import_node_crypto3 = require("node:crypto");
-var import_promises4 = require("node:fs/promises");
+var import_promises5 = require("node:fs/promises");
 
 // src/cache/transfer.ts
 var import_node_crypto2 = require("node:crypto");
@@ -685,7 +746,7 @@ function names(profile) {
   return profile === "" ? [] : [profile];
 }
 async function prefix(inputs) {
-  const file = inputs.config === void 0 ? "" : await (0, import_promises4.readFile)(inputs.config, "utf8").catch(() => "");
+  const file = inputs.config === void 0 ? "" : await (0, import_promises5.readFile)(inputs.config, "utf8").catch(() => "");
   const said = JSON.stringify([inputs.profile, [...inputs.keys].sort(), inputs.clientId, file]);
   return `daypass-${(0, import_node_crypto3.createHash)("sha256").update(said).digest("hex").slice(0, 32)}-`;
 }
@@ -732,7 +793,6 @@ function inInputs(text) {
 }
 
 // src/main.ts
-var FILES = ["ca_file", "api_ca_file"];
 async function name(env, inputs, folder) {
   const keys = new Map(inputs.keys);
   for (const key of FILES) if (keys.has(key)) keys.set(key, located(env, keys.get(key) ?? ""));
@@ -759,7 +819,7 @@ async function post(world) {
   const commands = new Commands(world);
   const state = (name2) => variable(world.env, `STATE_${name2}`);
   const folder = state("folder");
-  if (folder === void 0 || !isFolder(world.env, folder)) return 0;
+  if (folder === void 0) return 0;
   const told = /* @__PURE__ */ new Set();
   const attempt = async (work) => {
     await work().catch((error) => {
@@ -769,6 +829,16 @@ async function post(world) {
     });
   };
   const agent = state("agent");
+  const [place, socket] = [state("place"), state("socket")];
+  const may = async (path, prefix2) => {
+    let fine = false;
+    await attempt(async () => {
+      await demandFolder(path, prefix2);
+      fine = true;
+    });
+    return fine;
+  };
+  const folders = [...await may(folder) ? [folder] : [], ...place !== void 0 && await may(place, PLACE) ? [place] : []];
   const owner = state("first") === "true";
   const found = { path: state("binary") ?? "", sha256: state("sha256") ?? "" };
   const daypass = new Daypass(world, commands, found, environment(world, folder));
@@ -780,13 +850,12 @@ async function post(world) {
   });
   const given = inputs;
   let answers = true;
-  if (agent !== void 0 && given !== void 0) {
+  if (agent !== void 0 && given !== void 0 && folders.includes(folder)) {
     await attempt(async () => void (answers = await finish(world, commands, daypass, given, { folder, agent, state }, attempt)));
   }
   if (owner) {
-    const [place, socket] = [state("place"), state("socket")];
-    const folders = [folder, ...place !== void 0 && isPlace(world.env, place) ? [place] : []];
-    if (socket !== void 0 && folders.includes((0, import_node_path4.dirname)(socket))) await attempt(() => stopAgent(world, daypass, socket, answers));
+    const stop = async (socket2) => void (folders.includes(folder) ? await stopAgent(world, daypass, socket2, answers) : await world.end(socket2));
+    if (socket !== void 0 && [folder, place].includes((0, import_node_path4.dirname)(socket))) await attempt(() => stop(socket));
     for (const path of folders) await attempt(() => removeFolder(path));
   }
   return 0;
@@ -813,6 +882,7 @@ async function finish(world, commands, daypass, inputs, { folder, agent, state }
   const { token } = status ?? {};
   if (inputs.share === "cache" && token && token.fingerprint !== state("fingerprint")) {
     await attempt(async () => {
+      await trustedConfig(inputs, world.env, await readEvent(world.env));
       const share = await Share.open(world, commands, daypass, inputs, await name(world.env, inputs, folder));
       await share.save(token.expiresAt);
     });
@@ -830,9 +900,9 @@ async function finish(world, commands, daypass, inputs, { folder, agent, state }
 }
 async function tell(commands, folder, status, revoked) {
   const mark = (0, import_node_path4.join)(folder, `told-${(status.token?.fingerprint ?? status.profile).replace(/[^\w.-]/g, "")}`);
-  const told = (await (0, import_promises5.readFile)(mark, "utf8").catch(() => "")).split("\n").filter((name2) => name2 !== "");
+  const told = (await (0, import_promises6.readFile)(mark, "utf8").catch(() => "")).split("\n").filter((name2) => name2 !== "");
   if (told.includes(status.profile)) return;
-  await (0, import_promises5.appendFile)(mark, `${status.profile}
+  await (0, import_promises6.appendFile)(mark, `${status.profile}
 `, { mode: 384 }).catch(() => void 0);
   await commands.summary(summary(status, { revoked, as: told[0] }));
 }
@@ -876,26 +946,26 @@ var release_default = {
 };
 
 // src/entry/end.ts
-var import_promises6 = require("node:fs/promises");
-var import_promises7 = require("node:timers/promises");
+var import_promises7 = require("node:fs/promises");
+var import_promises8 = require("node:timers/promises");
 var PATIENCE2 = 3e3;
 var STEP = 25;
 async function end(socket, patience = PATIENCE2) {
   const found = await agents(socket);
   for (const pid of found) signal(pid, "SIGTERM", "SIGCONT");
-  for (let waited = 0; waited < patience && (await agents(socket)).length > 0; waited += STEP) await (0, import_promises7.setTimeout)(STEP);
+  for (let waited = 0; waited < patience && (await agents(socket)).length > 0; waited += STEP) await (0, import_promises8.setTimeout)(STEP);
   for (const pid of await agents(socket)) signal(pid, "SIGKILL");
   return found.length > 0;
 }
 async function agents(socket) {
-  const names2 = await (0, import_promises6.readdir)("/proc").catch(() => []);
+  const names2 = await (0, import_promises7.readdir)("/proc").catch(() => []);
   const lines = await Promise.all(
     names2.filter((name2) => /^\d+$/.test(name2)).map(async (name2) => ({ pid: Number(name2), args: await commandLine(name2) }))
   );
   return lines.filter(({ args }) => args.includes("agent") && args[args.indexOf("--socket") + 1] === socket).map(({ pid }) => pid);
 }
 async function commandLine(pid) {
-  return (await (0, import_promises6.readFile)(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
+  return (await (0, import_promises7.readFile)(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
 }
 function signal(pid, ...signals) {
   try {

@@ -44,6 +44,11 @@ export class Commands {
     await this.#entry('GITHUB_STATE', name, value)
   }
 
+  /** All of them, or none. */
+  async states(pairs: readonly (readonly [string, string])[]): Promise<void> {
+    await this.#append('GITHUB_STATE', pairs.map(([name, value]) => this.#lines(name, value)).join(''))
+  }
+
   async path(folder: string): Promise<void> {
     await this.#append('GITHUB_PATH', `${folder}\n`)
   }
@@ -62,8 +67,12 @@ export class Commands {
   }
 
   async #entry(file: string, name: string, value: string): Promise<void> {
+    await this.#append(file, this.#lines(name, value))
+  }
+
+  #lines(name: string, value: string): string {
     const end = `end-${this.#world.random()}`
-    await this.#append(file, `${name}<<${end}\n${value}\n${end}\n`)
+    return `${name}<<${end}\n${value}\n${end}\n`
   }
 
   async #append(name: string, text: string): Promise<void> {

@@ -5,14 +5,18 @@ import { lstat, mkdir, readFile, readdir, realpath, rm, writeFile } from 'node:f
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 
 import { type Event, distrust } from './event.ts'
+import type { Inputs } from './inputs.ts'
 import { Problem, printable } from './problem.ts'
+import { FILES, input } from './profile.ts'
 import { type Environment, type World, variable } from './world.ts'
 
 const PREFIX = 'daypass-action-'
 /** Of a folder elsewhere, for a socket. */
-const PLACE = 'daypass-'
+export const PLACE = 'daypass-'
 /** The file that holds the path of the agent's socket. */
 const AGENT = 'agent'
+/** The file beside a socket that is elsewhere: it holds the path of the folder. */
+const FOLDER = 'folder'
 /** The file that is there where the agent revokes tokens. */
 const REVOKES = 'revokes'
 /** What fits into the address of a unix socket (unix(7)), and what daypass adds to a name beside it. */
@@ -32,7 +36,7 @@ export async function openJob(world: World): Promise<Job> {
   if (parent === undefined) throw new Problem('action.no_runner', 'RUNNER_TEMP is not set', 'this runs in a step of GitHub Actions only')
   const socket = /^unix:(.*)$/.exec(variable(world.env, 'DAYPASS_AGENT') ?? '')?.[1]
   const parents = [parent, ...elsewhere(world.env)]
-  for (const folder of socket === undefined ? [] : (await Promise.all(parents.map(below))).flat()) {
+  for (const folder of socket === undefined ? [] : await candidates(parents, dirname(socket))) {
     if (!basename(folder).startsWith(PREFIX) || !(await isOurs(folder))) continue
     const agent = await readFile(join(folder, AGENT), 'utf8').catch(() => undefined)
     if (agent !== socket) continue
@@ -46,6 +50,12 @@ export async function openJob(world: World): Promise<Job> {
 /** Where a folder can be if it cannot be in the runner's. */
 function elsewhere(env: Environment): string[] {
   return [variable(env, 'TMPDIR'), '/tmp'].filter(parent => parent !== undefined && isAbsolute(parent)) as string[]
+}
+
+/** Folders that may be the one of an earlier use: TMPDIR may be another one than it was then, so its socket names it too. */
+async function candidates(parents: readonly string[], beside: string): Promise<string[]> {
+  const told = (await isOurs(beside)) ? await readFile(join(beside, FOLDER), 'utf8').catch(() => beside) : beside
+  return [told, ...(await Promise.all(parents.map(below))).flat()]
 }
 
 async function below(parent: string): Promise<string[]> {
@@ -64,15 +74,12 @@ async function isClosed(folder: string): Promise<boolean> {
   }
 }
 
-/** Whether a folder can be one that was made here. */
-export function isFolder(env: Environment, folder: string): boolean {
-  const parents = [variable(env, 'RUNNER_TEMP') ?? '/', ...elsewhere(env)]
-  return parents.some(parent => folder === join(parent, basename(folder))) && basename(folder).startsWith(PREFIX)
-}
-
-/** The same for one that has a socket only. */
-export function isPlace(env: Environment, folder: string): boolean {
-  return elsewhere(env).some(parent => folder === join(parent, basename(folder))) && basename(folder).startsWith(PLACE)
+/** Fails for a folder that main has not made, or that is not what it was. One that is gone has nothing to be afraid of. */
+export async function demandFolder(folder: string, prefix = PREFIX): Promise<void> {
+  const named = isAbsolute(folder) && resolve(folder) === folder && basename(folder).startsWith(prefix)
+  const found = await lstat(folder).catch(() => undefined)
+  if (named && (found === undefined || (await isOurs(folder)))) return
+  throw new Problem('action.no_folder', `${printable(folder)} is not as this Action made it`, 'a step of this job has changed it: nothing in it is started or removed')
 }
 
 /** A folder that nobody has foreseen, and nobody else can look into. */
@@ -101,6 +108,7 @@ async function isOurs(folder: string): Promise<boolean> {
 /** For a second use in this job. */
 export async function rememberAgent(folder: string, socket: string, revokes: boolean): Promise<void> {
   if (revokes) await writeFile(join(folder, REVOKES), '', { mode: 0o600 })
+  if (dirname(socket) !== folder) await writeFile(join(dirname(socket), FOLDER), folder, { mode: 0o600 })
   await writeFile(join(folder, AGENT), socket, { mode: 0o600 })
 }
 
@@ -126,6 +134,15 @@ export async function trusted(what: string, path: string, env: Environment, even
   const roots = workspace === undefined ? [] : [workspace, await real(workspace)]
   if (roots.length > 0 && !places.some(place => roots.some(root => within(root, place)))) return absolute
   throw new Problem('config.untrusted', `${what}: ${printable(path)} is not used: ${why}`, 'say it with inputs instead, or name a file outside of the workspace')
+}
+
+/** The file of the workflow, and the files that decide whom the secret is given to, unless they may be a stranger's. */
+export async function trustedConfig(inputs: Inputs, env: Environment, event: Event): Promise<string | undefined> {
+  for (const key of FILES) {
+    const path = inputs.keys.get(key)
+    if (path !== undefined) await trusted(input(key), path, env, event)
+  }
+  return inputs.config && (await trusted('config', inputs.config, env, event))
 }
 
 function within(root: string, path: string): boolean {

@@ -7,10 +7,10 @@ import { Commands } from './commands.ts'
 import { Daypass } from './daypass.ts'
 import { emptySecretHint, readEvent } from './event.ts'
 import { type Inputs, located, readInputs, seconds } from './inputs.ts'
-import { openJob, removeFolder, trusted, writeConfig } from './job.ts'
+import { openJob, removeFolder, trusted, trustedConfig, writeConfig } from './job.ts'
 import { basic, forms } from './masks.ts'
 import { Problem } from './problem.ts'
-import { OWN, input, toml, variablesOf } from './profile.ts'
+import { FILES, OWN, toml, variablesOf } from './profile.ts'
 import { type Named, Share } from './share.ts'
 import { type Agent, gatewayOf, placeOf, startAgent, stopAgent } from './agent.ts'
 import { type Status, readStatus } from './status.ts'
@@ -18,8 +18,8 @@ import { span } from './summary.ts'
 import { inInputs } from './words.ts'
 import type { World } from './world.ts'
 
-/** Keys of a profile that name a file. */
-const FILES = ['ca_file', 'api_ca_file']
+/** All that post is told. */
+const STATES = ['folder', 'first', 'binary', 'sha256', 'client', 'place', 'socket', 'agent', 'profile', 'expires', 'fingerprint', 'status']
 
 export async function main(world: World): Promise<number> {
   const commands = new Commands(world)
@@ -33,18 +33,18 @@ export async function main(world: World): Promise<number> {
 }
 
 async function run(world: World, commands: Commands): Promise<void> {
+  // Whatever becomes of this use: what post finds was said here, and not by a step in variables of these names.
+  await commands.states(STATES.map(name => [name, '']))
   const inputs = await checked(world, commands)
   const job = await openJob(world)
   const { folder } = job
   try {
-    await commands.state('folder', folder)
+    await commands.states([['folder', folder], ['first', String(job.agent === undefined)]])
   } catch (error) {
     // Post will not know of it.
     if (job.agent === undefined) await removeFolder(folder)
     throw error
   }
-  // Whatever becomes of this use: what post finds was said here, and not by a step in variables of these names.
-  for (const [name, value] of [['first', String(job.agent === undefined)], ['binary', ''], ['agent', '']] as const) await commands.state(name, value)
   const found = await install(world, commands, inputs, folder)
   await commands.state('binary', found.path)
   await commands.state('sha256', found.sha256)
@@ -108,10 +108,8 @@ async function checked(world: World, commands: Commands): Promise<Inputs> {
   }
   const proxy = password(inputs.keys.get('proxy'))
   if (proxy !== undefined) commands.mask(forms(proxy))
-  const may = async (what: string, path: string | undefined) => path && (await trusted(what, path, world.env, event))
-  // They too decide whom the secret is given to.
-  for (const key of FILES) await may(input(key), inputs.keys.get(key))
-  return { ...inputs, config: await may('config', inputs.config), binary: await may('binary', inputs.binary) }
+  const config = await trustedConfig(inputs, world.env, event)
+  return { ...inputs, config, binary: inputs.binary && (await trusted('binary', inputs.binary, world.env, event)) }
 }
 
 function password(proxy: string | undefined): string | undefined {

@@ -7,8 +7,9 @@ import { dirname, join } from 'node:path'
 import { stopAgent } from './agent.ts'
 import { Commands } from './commands.ts'
 import { Daypass } from './daypass.ts'
+import { readEvent } from './event.ts'
 import { type Inputs, readInputs } from './inputs.ts'
-import { isFolder, isPlace, removeFolder } from './job.ts'
+import { PLACE, demandFolder, removeFolder, trustedConfig } from './job.ts'
 import { ask, environment, name } from './main.ts'
 import { Problem } from './problem.ts'
 import { Share } from './share.ts'
@@ -21,8 +22,8 @@ export async function post(world: World): Promise<number> {
   const commands = new Commands(world)
   const state = (name: string) => variable(world.env, `STATE_${name}`)
   const folder = state('folder')
-  // Main did not get far enough to leave anything; what a step may have said of it does not count.
-  if (folder === undefined || !isFolder(world.env, folder)) return 0
+  // Main did not get far enough to leave anything.
+  if (folder === undefined) return 0
   const told = new Set<string>()
   const attempt = async (work: () => Promise<void>) => {
     await work().catch((error: unknown) => {
@@ -33,6 +34,17 @@ export async function post(world: World): Promise<number> {
     })
   }
   const agent = state('agent')
+  const [place, socket] = [state('place'), state('socket')]
+  // What main said is believed: where TMPDIR is, a step may have changed.
+  const may = async (path: string, prefix?: string) => {
+    let fine = false
+    await attempt(async () => {
+      await demandFolder(path, prefix)
+      fine = true
+    })
+    return fine
+  }
+  const folders = [...((await may(folder)) ? [folder] : []), ...(place !== undefined && (await may(place, PLACE)) ? [place] : [])]
   // Another use in this job has made what is in the folder, and cleans up.
   const owner = state('first') === 'true'
   const found = { path: state('binary') ?? '', sha256: state('sha256') ?? '' }
@@ -46,13 +58,13 @@ export async function post(world: World): Promise<number> {
   })
   const given = inputs
   let answers = true
-  if (agent !== undefined && given !== undefined) {
+  if (agent !== undefined && given !== undefined && folders.includes(folder)) {
     await attempt(async () => void (answers = await finish(world, commands, daypass, given, { folder, agent, state }, attempt)))
   }
   if (owner) {
-    const [place, socket] = [state('place'), state('socket')]
-    const folders = [folder, ...(place !== undefined && isPlace(world.env, place) ? [place] : [])]
-    if (socket !== undefined && folders.includes(dirname(socket))) await attempt(() => stopAgent(world, daypass, socket, answers))
+    // Where nothing may be started, its process is still ended: it has the secret.
+    const stop = async (socket: string) => void (folders.includes(folder) ? await stopAgent(world, daypass, socket, answers) : await world.end(socket))
+    if (socket !== undefined && [folder, place].includes(dirname(socket))) await attempt(() => stop(socket))
     for (const path of folders) await attempt(() => removeFolder(path))
   }
   return 0
@@ -97,6 +109,8 @@ async function finish(
   const { token } = status ?? {}
   if (inputs.share === 'cache' && token && token.fingerprint !== state('fingerprint')) {
     await attempt(async () => {
+      // The secret goes to daypass once more, so what main did not believe counts here too.
+      await trustedConfig(inputs, world.env, await readEvent(world.env))
       const share = await Share.open(world, commands, daypass, inputs, await name(world.env, inputs, folder))
       await share.save(token.expiresAt)
     })

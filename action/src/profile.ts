@@ -29,6 +29,9 @@ export const KEYS: Readonly<Record<string, Kind>> = {
   pool: 'number',
 }
 
+/** Those that name a file: they too decide whom the secret is given to. */
+export const FILES = ['ca_file', 'api_ca_file']
+
 export interface Variables {
   readonly id: string
   readonly secret: string

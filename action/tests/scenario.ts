@@ -29,6 +29,8 @@ export interface Scenario {
   /** What other programs answer. */
   readonly programs?: (start: Start, root: string) => Promise<Partial<Ended>>
   readonly cache?: (request: Request) => Response | Promise<Response>
+  /** Folders to close to all others. */
+  readonly close?: readonly string[]
   /** A folder to open to all. */
   readonly open?: string
   readonly link?: { readonly from: string; readonly to: string }
@@ -36,6 +38,8 @@ export interface Scenario {
   readonly show?: string
   /** A file to write down at the end. */
   readonly showAfter?: string
+  /** Variables that a step sets between main and post. */
+  readonly exports?: Readonly<Record<string, string>>
   /** Between main and post. */
   readonly between?: (root: string) => Promise<void>
   /** When post runs. */
@@ -106,6 +110,7 @@ async function played(scenario: Scenario, root: string): Promise<string> {
     await writeFile(join(root, name), text.replaceAll('$ROOT', root))
   }
   if (scenario.open !== undefined) await chmod(join(root, scenario.open), 0o777)
+  for (const name of scenario.close ?? []) await chmod(join(root, name), 0o700)
   for (const name of ['random', 'old']) await chmod(join(root, `temp/daypass-action-${name}`), 0o700).catch(() => undefined)
   if (scenario.link !== undefined) await symlink(scenario.link.to, join(root, scenario.link.from))
   await writeFile(join(root, 'runner/event.json'), JSON.stringify(scenario.event ?? {}))
@@ -147,7 +152,7 @@ async function played(scenario: Scenario, root: string): Promise<string> {
       const seen = Object.entries(start.env).filter(([name, value]) => /^(INPUT_|STATE_|ACTIONS_)/.test(name) || value.includes(SECRET))
       for (const [name] of seen) told.push(`  LEAKED INTO THE ENVIRONMENT: ${name}`)
       // Programs find what lies where they are started.
-      if (!start.cwd.startsWith(join(root, 'temp'))) told.push(`  LEAKED: STARTED IN ${start.cwd}`)
+      if (!/^(temp|before)/.test(relative(root, start.cwd))) told.push(`  LEAKED: STARTED IN ${start.cwd}`)
       const answers = scenario.daypass?.[verb]
       const number = counts.get(verb) ?? 0
       counts.set(verb, number + 1)
@@ -181,7 +186,8 @@ async function played(scenario: Scenario, root: string): Promise<string> {
     told.push('== post')
     const state = (await entries(join(root, 'runner/GITHUB_STATE'))).map(([name, value]) => [`STATE_${name}`, value])
     const exported = given.map(([name, value]) => [name, value])
-    const later = { ...env, ...Object.fromEntries(exported), ...Object.fromEntries(state) }
+    const steps = Object.entries(scenario.exports ?? {}).map(([name, value]) => [name, value.replaceAll('$ROOT', root)])
+    const later = { ...env, ...Object.fromEntries(exported), ...Object.fromEntries(steps), ...Object.fromEntries(state) }
     told.push(`exit code ${await post(world(later, scenario.later ?? NOW))}`)
   }
   if (scenario.showAfter !== undefined) told.push(`== ${scenario.showAfter}`, await readFile(join(root, scenario.showAfter), 'utf8'))
@@ -190,7 +196,10 @@ async function played(scenario: Scenario, root: string): Promise<string> {
     const text = await readFile(path, 'utf8')
     if (text === '') continue
     const lines = name.endsWith('SUMMARY') || name.endsWith('PATH') ? text.trimEnd().split('\n') : (await entries(path)).map(([key, value]) => `${key}=${value}`)
-    told.push(`== ${name}`, ...lines)
+    // Main says of all that it has not come so far.
+    const empty = name === 'GITHUB_STATE' ? lines.findIndex(line => !line.endsWith('=')) : 0
+    const first = empty < 0 ? lines.length : empty
+    told.push(`== ${name}`, ...(first > 0 ? [`(${first} names, all empty)`] : []), ...lines.slice(first))
   }
   const left = (await tree(root)).filter(path => !before.has(path))
   told.push('== files left', ...(left.length > 0 ? left : ['none']))
