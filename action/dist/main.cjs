@@ -964,7 +964,7 @@ async function placeOf(world, commands, job) {
   await commands.state("socket", path);
   return path;
 }
-async function startAgent(commands, daypass, inputs, job, named, path) {
+async function startAgent(world, commands, daypass, inputs, job, named, path) {
   if (job.agent !== void 0 && named.profile === "") {
     throw new Problem("usage", "a second use in one job must say which profile of its config it means", "add profile: NAME");
   }
@@ -978,6 +978,10 @@ async function startAgent(commands, daypass, inputs, job, named, path) {
   if (inputs.mode === "gateway") args.push("--gateway");
   if (job.agent === void 0) args.push("--lifetime", inputs.lifetime, ...inputs.revoke ? ["--allow-revoke"] : []);
   const answer = await daypass.json({ args, secrets: named.secrets });
+  if (job.agent !== void 0 && answer["joined"] !== true) {
+    await stopAgent(world, daypass, path).catch(() => void 0);
+    throw new Problem("agent.unreachable", "the agent of an earlier use in this job has ended", "did a step end it, or was the lifetime: of the first use over?");
+  }
   const { socket } = answer;
   if (typeof socket !== "string") {
     throw new Problem("action.internal", "daypass does not say where its agent is", "are the Action and binary: of one version?");
@@ -1096,7 +1100,7 @@ async function run(world, commands) {
   const path = await placeOf(world, commands, job);
   let agent;
   try {
-    agent = await startAgent(commands, daypass, inputs, job, named, path);
+    agent = await startAgent(world, commands, daypass, inputs, job, named, path);
     const token = await prove(commands, daypass, inputs, agent);
     await commands.state("profile", agent.profile);
     await commands.state("expires", token.expiresAt);

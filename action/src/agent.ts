@@ -36,7 +36,7 @@ export async function placeOf(world: World, commands: Commands, job: Job): Promi
   return path
 }
 
-export async function startAgent(commands: Commands, daypass: Daypass, inputs: Inputs, job: Job, named: Named, path: string): Promise<Agent> {
+export async function startAgent(world: World, commands: Commands, daypass: Daypass, inputs: Inputs, job: Job, named: Named, path: string): Promise<Agent> {
   if (job.agent !== undefined && named.profile === '') {
     throw new Problem('usage', 'a second use in one job must say which profile of its config it means', 'add profile: NAME')
   }
@@ -51,6 +51,11 @@ export async function startAgent(commands: Commands, daypass: Daypass, inputs: I
   // What holds for an agent is said by who starts it.
   if (job.agent === undefined) args.push('--lifetime', inputs.lifetime, ...(inputs.revoke ? ['--allow-revoke'] : []))
   const answer = await daypass.json({ args, secrets: named.secrets })
+  if (job.agent !== undefined && answer['joined'] !== true) {
+    // It has none of the earlier profiles, and neither their lifetime nor what they allow.
+    await stopAgent(world, daypass, path).catch(() => undefined)
+    throw new Problem('agent.unreachable', 'the agent of an earlier use in this job has ended', 'did a step end it, or was the lifetime: of the first use over?')
+  }
   const { socket } = answer
   if (typeof socket !== 'string') {
     throw new Problem('action.internal', 'daypass does not say where its agent is', 'are the Action and binary: of one version?')

@@ -56,7 +56,7 @@ async function run(world: World, commands: Commands): Promise<void> {
   const path = await placeOf(world, commands, job)
   let agent: Agent
   try {
-    agent = await startAgent(commands, daypass, inputs, job, named, path)
+    agent = await startAgent(world, commands, daypass, inputs, job, named, path)
     const token = await prove(commands, daypass, inputs, agent)
     await commands.state('profile', agent.profile)
     await commands.state('expires', token.expiresAt)

@@ -72,7 +72,7 @@ function usual(verb: string, args: readonly string[]): Answer {
   switch (verb) {
     case 'agent': {
       const gateway = { url: 'http://127.0.0.1:41234', env: { DAYPASS_GATEWAY_URL: 'http://127.0.0.1:41234', GENESYSCLOUD_OAUTHCLIENT_ID: 'daypass-local-1' } }
-      return { stdout: JSON.stringify({ socket, pid: 4711, profiles: ['genesys-cloud'], ...(args.includes('--gateway') ? { gateway } : {}) }) }
+      return { stdout: JSON.stringify({ socket, pid: 4711, profiles: ['genesys-cloud'], joined: !args.includes('--lifetime'), ...(args.includes('--gateway') ? { gateway } : {}) }) }
     }
     case 'agent --stop':
       return {}

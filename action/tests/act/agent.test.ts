@@ -77,6 +77,22 @@ test('two uses in one job join one agent', async () => {
   bench.leavesNothing()
 })
 
+test('a second use starts no agent in the place of one that a step has ended', async () => {
+  await bench.sandbox()
+  const { code, log } = await bench.run(
+    bench.job(`
+- uses: ./action
+  with: { ${bench.inputs()} }
+- run: daypass agent --stop
+- uses: ./action
+  with: { ${bench.inputs({ profile: 'other', scopes: 'other:read' })} }`),
+  )
+  assert.notEqual(code, 0, log)
+  assert.match(log, /the agent of an earlier use in this job has ended/)
+  assert.equal(await bench.tokenRequests(), 1)
+  bench.leavesNothing()
+})
+
 test('a token in the environment, and as an output, beside an agent; it is revoked after the job', async () => {
   await bench.sandbox()
   const { code, log } = await bench.run(
