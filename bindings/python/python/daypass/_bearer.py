@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ._errors import ConfigError
-from ._refusals import BAD_PLACE, DOUBTFUL, USELESS, refusals_of
+from ._refusals import BAD_PLACE, USELESS, refusals_of
 from ._source import of_profile
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Sender:
             found = self._refusals.refused(self._place, refused)
             if found in (BAD_PLACE, USELESS) or self._repeats == REPEATS:
                 return False
-            if now >= self._began + (DAMPED if found == DOUBTFUL else STARVED):
+            if now >= self._began + STARVED:
                 return False
         self._ends = now + DAMPED if self._refusals.may_wait(self._place, refused, DAMPED) else 0.0
         return True
