@@ -540,8 +540,8 @@ function readInputs(env) {
   }
   const config = read("config");
   if (config !== void 0 && keys.size > 0) {
-    const given2 = [...keys.keys()].map(input).join(", ");
-    throw new Problem("config.ambiguous", `config and ${given2} are both given`, "write those into the file, or leave config away");
+    const given3 = [...keys.keys()].map(input).join(", ");
+    throw new Problem("config.ambiguous", `config and ${given3} are both given`, "write those into the file, or leave config away");
   }
   const share = oneOf("share", read("share") ?? "none", ["none", "cache"]);
   const revoke = yes("revoke", read("revoke"), false);
@@ -553,14 +553,14 @@ function readInputs(env) {
     throw new Problem("usage", "binary-sha256 is no SHA-256", "it has 64 hexadecimal digits: sha256sum daypass");
   }
   const mode = oneOf("mode", read("mode") ?? "agent", ["agent", "gateway", "token"]);
-  const tokenVariable = read("token-variable");
-  if (tokenVariable !== void 0 && !/^[A-Z_][A-Z0-9_]*$/.test(tokenVariable)) {
+  const tokenVariable2 = read("token-variable");
+  if (tokenVariable2 !== void 0 && !/^[A-Z_][A-Z0-9_]*$/.test(tokenVariable2)) {
     throw new Problem("usage", "token-variable is no name of a variable", "write upper-case letters, digits and underscores");
   }
-  if (tokenVariable !== void 0 && STEERING.test(tokenVariable)) {
-    throw new Problem("usage", `token-variable: ${tokenVariable} means something to the shell, the runner or a program`, "take a name of your own, such as ORG_TOKEN");
+  if (tokenVariable2 !== void 0 && STEERING.test(tokenVariable2)) {
+    throw new Problem("usage", `token-variable: ${tokenVariable2} means something to the shell, the runner or a program`, "take a name of your own, such as ORG_TOKEN");
   }
-  if (tokenVariable !== void 0 && mode !== "token") throw new Problem("usage", "token-variable is for mode: token", "leave it away, or add mode: token");
+  if (tokenVariable2 !== void 0 && mode !== "token") throw new Problem("usage", "token-variable is for mode: token", "leave it away, or add mode: token");
   if (keys.has("pool") && mode !== "gateway") throw new Problem("usage", "pool is for mode: gateway", "leave it away, or add mode: gateway");
   const secret = (env["INPUT_CLIENT-SECRET"] ?? "").replace(/(\r?\n)+$/, "");
   return {
@@ -572,7 +572,7 @@ function readInputs(env) {
     config: optional(config, (path) => located(env, path)),
     mode,
     outputToken: yes("output-token", read("output-token"), false),
-    tokenVariable,
+    tokenVariable: tokenVariable2,
     share,
     revoke,
     binary: optional(read("binary"), (path) => located(env, path)),
@@ -993,10 +993,8 @@ async function startAgent(world, commands, daypass, inputs, job, named, path) {
     await rememberAgent(job.folder, socket, inputs.revoke);
   }
   await commands.state("agent", address);
-  const genesys = inputs.keys.get("provider") === "genesys-cloud";
-  const tokenVariable = genesys ? "GENESYSCLOUD_ACCESS_TOKEN" : "ACCESS_TOKEN";
   const profile = named.profile || firstOf(answer["profiles"]);
-  return { socket, joined, address, profile, env: { DAYPASS_AGENT: address }, tokenVariable, answer };
+  return { socket, joined, address, profile, env: { DAYPASS_AGENT: address }, answer };
 }
 function firstOf(profiles) {
   const first2 = Array.isArray(profiles) ? profiles[0] : void 0;
@@ -1052,6 +1050,33 @@ function number(value2) {
   return typeof value2 === "number" && Number.isFinite(value2) ? value2 : 0;
 }
 
+// src/variables.ts
+var import_node_crypto4 = require("node:crypto");
+var GIVEN = "DAYPASS_ACTION_VARIABLES";
+function tokenVariable(inputs) {
+  const genesys = inputs.keys.get("provider") === "genesys-cloud";
+  return inputs.tokenVariable ?? (genesys ? "GENESYSCLOUD_ACCESS_TOKEN" : "ACCESS_TOKEN");
+}
+function demandFree(env, inputs, names2) {
+  const earlier = given2(env);
+  const taken = names2.find((name2) => earlier.has(name2) && earlier.get(name2) !== who(inputs));
+  if (taken === void 0) return;
+  const which = inputs.mode === "token" ? "this use" : "the use with mode: token";
+  throw new Problem("usage", `an earlier use in this job has given ${taken} to the steps`, `give ${which} a variable of its own: token-variable: ORG_TOKEN`);
+}
+async function noteGiven(commands, env, inputs, names2) {
+  const all = new Map([...given2(env), ...names2.map((name2) => [name2, who(inputs)])]);
+  await commands.export(GIVEN, [...all].map(([name2, use]) => `${name2}=${use}`).join(" "));
+}
+function given2(env) {
+  const found = (env[GIVEN] ?? "").matchAll(/(?<!\S)([A-Z_][A-Z0-9_]*)=([0-9a-f]{16})(?!\S)/g);
+  return new Map([...found].map(([, name2 = "", use = ""]) => [name2, use]));
+}
+function who({ mode, profile, keys, clientId, config }) {
+  const said = JSON.stringify([mode, profile, [...keys].sort(), clientId, config]);
+  return (0, import_node_crypto4.createHash)("sha256").update(said).digest("hex").slice(0, 16);
+}
+
 // src/words.ts
 var NAMES = {
   GENESYSCLOUD_OAUTHCLIENT_ID: "client-id",
@@ -1081,6 +1106,7 @@ async function main(world) {
 async function run(world, commands) {
   await commands.states(STATES.map((name2) => [name2, ""]));
   const inputs = await checked(world, commands);
+  if (inputs.mode === "token") demandFree(world.env, inputs, [tokenVariable(inputs)]);
   const job = await openJob(world);
   const { folder } = job;
   try {
@@ -1164,12 +1190,12 @@ async function name(env, inputs, folder) {
 }
 function secrets(inputs) {
   const { id, secret } = inputs.config === void 0 ? variablesOf(inputs.keys.get("provider")) : OWN;
-  const given2 = { [id]: inputs.clientId, [secret]: inputs.clientSecret || void 0, DAYPASS_CACHE_KEY: inputs.cacheKey };
-  return Object.entries(given2).flatMap(([name2, value2]) => value2 === void 0 ? [] : [`${name2}=${value2}
+  const given3 = { [id]: inputs.clientId, [secret]: inputs.clientSecret || void 0, DAYPASS_CACHE_KEY: inputs.cacheKey };
+  return Object.entries(given3).flatMap(([name2, value2]) => value2 === void 0 ? [] : [`${name2}=${value2}
 `]).join("");
 }
 function environment(world, folder) {
-  const { DAYPASS_AGENT: _, DAYPASS_CONFIG: __, ...env } = withoutInputs(world.env);
+  const { DAYPASS_AGENT: _, DAYPASS_CONFIG: __, [GIVEN]: ___, ...env } = withoutInputs(world.env);
   return { ...env, DAYPASS_CACHE_DIR: `${folder}/store` };
 }
 async function prove(commands, daypass, inputs, agent) {
@@ -1190,13 +1216,16 @@ async function offer(commands, daypass, share, agent, restored) {
   if (token !== void 0 && token.fingerprint !== restored) await share.save(token.expiresAt);
 }
 async function hand(world, commands, inputs, found, agent, token) {
+  const gateway = inputs.mode === "gateway" ? gatewayOf(agent) : {};
+  const names2 = inputs.mode === "token" ? [tokenVariable(inputs)] : Object.keys(gateway);
+  demandFree(world.env, inputs, names2);
   await commands.path(found.path.replace(/\/daypass$/, ""));
   if (inputs.mode === "token") {
-    await commands.export(inputs.tokenVariable ?? agent.tokenVariable, token.value);
+    await commands.export(tokenVariable(inputs), token.value);
   } else if (world.env["DAYPASS_AGENT"] !== agent.address) {
     await commands.export("DAYPASS_AGENT", agent.address);
   }
-  const gateway = inputs.mode === "gateway" ? gatewayOf(agent) : {};
+  if (names2.length > 0) await noteGiven(commands, world.env, inputs, names2);
   for (const [name2, value2] of Object.entries(gateway)) {
     if (value2.startsWith("daypass-local-")) commands.mask([value2]);
     await commands.export(name2, value2);
@@ -1209,7 +1238,7 @@ async function hand(world, commands, inputs, found, agent, token) {
 }
 
 // src/entry/world.ts
-var import_node_crypto4 = require("node:crypto");
+var import_node_crypto5 = require("node:crypto");
 var import_node_http = __toESM(require("node:http"), 1);
 
 // src/proxy.ts
@@ -1320,7 +1349,7 @@ function realWorld() {
     host: `${process.platform}-${process.arch}`,
     release: release_default,
     now: () => /* @__PURE__ */ new Date(),
-    random: import_node_crypto4.randomUUID,
+    random: import_node_crypto5.randomUUID,
     print: (text) => void process.stdout.write(text),
     run: run2,
     end,

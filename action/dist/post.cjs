@@ -502,14 +502,14 @@ function readInputs(env) {
     throw new Problem("usage", "binary-sha256 is no SHA-256", "it has 64 hexadecimal digits: sha256sum daypass");
   }
   const mode = oneOf("mode", read("mode") ?? "agent", ["agent", "gateway", "token"]);
-  const tokenVariable = read("token-variable");
-  if (tokenVariable !== void 0 && !/^[A-Z_][A-Z0-9_]*$/.test(tokenVariable)) {
+  const tokenVariable2 = read("token-variable");
+  if (tokenVariable2 !== void 0 && !/^[A-Z_][A-Z0-9_]*$/.test(tokenVariable2)) {
     throw new Problem("usage", "token-variable is no name of a variable", "write upper-case letters, digits and underscores");
   }
-  if (tokenVariable !== void 0 && STEERING.test(tokenVariable)) {
-    throw new Problem("usage", `token-variable: ${tokenVariable} means something to the shell, the runner or a program`, "take a name of your own, such as ORG_TOKEN");
+  if (tokenVariable2 !== void 0 && STEERING.test(tokenVariable2)) {
+    throw new Problem("usage", `token-variable: ${tokenVariable2} means something to the shell, the runner or a program`, "take a name of your own, such as ORG_TOKEN");
   }
-  if (tokenVariable !== void 0 && mode !== "token") throw new Problem("usage", "token-variable is for mode: token", "leave it away, or add mode: token");
+  if (tokenVariable2 !== void 0 && mode !== "token") throw new Problem("usage", "token-variable is for mode: token", "leave it away, or add mode: token");
   if (keys.has("pool") && mode !== "gateway") throw new Problem("usage", "pool is for mode: gateway", "leave it away, or add mode: gateway");
   const secret = (env["INPUT_CLIENT-SECRET"] ?? "").replace(/(\r?\n)+$/, "");
   return {
@@ -521,7 +521,7 @@ function readInputs(env) {
     config: optional(config, (path) => located(env, path)),
     mode,
     outputToken: yes("output-token", read("output-token"), false),
-    tokenVariable,
+    tokenVariable: tokenVariable2,
     share,
     revoke,
     binary: optional(read("binary"), (path) => located(env, path)),
@@ -778,6 +778,9 @@ function number(value2) {
   return typeof value2 === "number" && Number.isFinite(value2) ? value2 : 0;
 }
 
+// src/variables.ts
+var GIVEN = "DAYPASS_ACTION_VARIABLES";
+
 // src/words.ts
 var NAMES = {
   GENESYSCLOUD_OAUTHCLIENT_ID: "client-id",
@@ -806,7 +809,7 @@ function secrets(inputs) {
 `]).join("");
 }
 function environment(world, folder) {
-  const { DAYPASS_AGENT: _, DAYPASS_CONFIG: __, ...env } = withoutInputs(world.env);
+  const { DAYPASS_AGENT: _, DAYPASS_CONFIG: __, [GIVEN]: ___, ...env } = withoutInputs(world.env);
   return { ...env, DAYPASS_CACHE_DIR: `${folder}/store` };
 }
 async function ask(daypass, agent, profile) {

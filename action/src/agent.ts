@@ -21,7 +21,6 @@ export interface Agent {
   readonly profile: string
   /** What a process needs to ask it. */
   readonly env: Readonly<Record<string, string>>
-  readonly tokenVariable: string
   readonly answer: Readonly<Record<string, unknown>>
 }
 
@@ -68,10 +67,8 @@ export async function startAgent(world: World, commands: Commands, daypass: Dayp
     await rememberAgent(job.folder, socket, inputs.revoke)
   }
   await commands.state('agent', address)
-  const genesys = inputs.keys.get('provider') === 'genesys-cloud'
-  const tokenVariable = genesys ? 'GENESYSCLOUD_ACCESS_TOKEN' : 'ACCESS_TOKEN'
   const profile = named.profile || firstOf(answer['profiles'])
-  return { socket, joined, address, profile, env: { DAYPASS_AGENT: address }, tokenVariable, answer }
+  return { socket, joined, address, profile, env: { DAYPASS_AGENT: address }, answer }
 }
 
 /** A file's own default: the agent says what it is called. */

@@ -15,6 +15,7 @@ import { type Named, Share } from './share.ts'
 import { type Agent, gatewayOf, placeOf, startAgent, stopAgent } from './agent.ts'
 import { type Status, readStatus } from './status.ts'
 import { span } from './summary.ts'
+import { GIVEN, demandFree, noteGiven, tokenVariable } from './variables.ts'
 import { inInputs } from './words.ts'
 import type { World } from './world.ts'
 
@@ -36,6 +37,7 @@ async function run(world: World, commands: Commands): Promise<void> {
   // Whatever becomes of this use: what post finds was said here, and not by a step in variables of these names.
   await commands.states(STATES.map(name => [name, '']))
   const inputs = await checked(world, commands)
+  if (inputs.mode === 'token') demandFree(world.env, inputs, [tokenVariable(inputs)])
   const job = await openJob(world)
   const { folder } = job
   try {
@@ -137,7 +139,7 @@ export function secrets(inputs: Inputs): string {
 
 /** The runner's environment without the inputs, and with a cache folder that goes with the job. */
 export function environment(world: World, folder: string): Record<string, string> {
-  const { DAYPASS_AGENT: _, DAYPASS_CONFIG: __, ...env } = withoutInputs(world.env)
+  const { DAYPASS_AGENT: _, DAYPASS_CONFIG: __, [GIVEN]: ___, ...env } = withoutInputs(world.env)
   return { ...env, DAYPASS_CACHE_DIR: `${folder}/store` }
 }
 
@@ -170,13 +172,16 @@ async function offer(commands: Commands, daypass: Daypass, share: Share, agent: 
 }
 
 async function hand(world: World, commands: Commands, inputs: Inputs, found: Found, agent: Agent, token: Proof): Promise<void> {
+  const gateway = inputs.mode === 'gateway' ? gatewayOf(agent) : {}
+  const names = inputs.mode === 'token' ? [tokenVariable(inputs)] : Object.keys(gateway)
+  demandFree(world.env, inputs, names)
   await commands.path(found.path.replace(/\/daypass$/, ''))
   if (inputs.mode === 'token') {
-    await commands.export(inputs.tokenVariable ?? agent.tokenVariable, token.value)
+    await commands.export(tokenVariable(inputs), token.value)
   } else if (world.env['DAYPASS_AGENT'] !== agent.address) {
     await commands.export('DAYPASS_AGENT', agent.address)
   }
-  const gateway = inputs.mode === 'gateway' ? gatewayOf(agent) : {}
+  if (names.length > 0) await noteGiven(commands, world.env, inputs, names)
   for (const [name, value] of Object.entries(gateway)) {
     // Good for nothing elsewhere, and still no reading for others on this machine.
     if (value.startsWith('daypass-local-')) commands.mask([value])

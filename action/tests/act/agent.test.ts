@@ -93,6 +93,30 @@ test('a second use starts no agent in the place of one that a step has ended', a
   bench.leavesNothing()
 })
 
+test('a token takes no place of another one, but the same use renews its own', async () => {
+  await bench.sandbox()
+  const { code, log } = await bench.run(
+    bench.job(`
+- uses: ./action
+  with: { ${bench.inputs({ mode: 'token' })} }
+- run: echo "$ACCESS_TOKEN" > ${bench.root}/one
+- uses: ./action
+  with: { ${bench.inputs({ mode: 'token' })} }
+- run: echo "$ACCESS_TOKEN" > ${bench.root}/two
+- uses: ./action
+  with: { ${bench.inputs({ mode: 'token', profile: 'other', 'token-variable': 'OTHER_TOKEN' })} }
+- run: test "$ACCESS_TOKEN" != "$OTHER_TOKEN" && echo they differ
+- uses: ./action
+  with: { ${bench.inputs({ mode: 'token', profile: 'third' })} }`),
+  )
+  assert.notEqual(code, 0, log)
+  assert.match(log, /\| they differ/)
+  assert.match(log, /an earlier use in this job has given ACCESS_TOKEN to the steps/)
+  assert.notEqual(readFileSync(`${bench.root}/one`, 'utf8'), readFileSync(`${bench.root}/two`, 'utf8'))
+  assert.equal(await bench.tokenRequests(), 3)
+  bench.leavesNothing()
+})
+
 test('a token in the environment, and as an output, beside an agent; it is revoked after the job', async () => {
   await bench.sandbox()
   const { code, log } = await bench.run(
