@@ -620,6 +620,7 @@ function oneOf(name2, text, choices) {
 }
 
 // src/job.ts
+var import_node_fs2 = require("node:fs");
 var import_promises4 = require("node:fs/promises");
 var import_node_path4 = require("node:path");
 var PREFIX = "daypass-action-";
@@ -632,7 +633,8 @@ async function openJob(world) {
   const parent = variable(world.env, "RUNNER_TEMP");
   if (parent === void 0) throw new Problem("action.no_runner", "RUNNER_TEMP is not set", "this runs in a step of GitHub Actions only");
   const socket = /^unix:(.*)$/.exec(variable(world.env, "DAYPASS_AGENT") ?? "")?.[1];
-  const parents = [parent, ...elsewhere(world.env)];
+  const others = await elsewhere(world.env);
+  const parents = [parent, ...others];
   for (const folder of socket === void 0 ? [] : await candidates(parents, (0, import_node_path4.dirname)(socket))) {
     if (!(0, import_node_path4.basename)(folder).startsWith(PREFIX) || !await isOurs(folder)) continue;
     const agent = await (0, import_promises4.readFile)((0, import_node_path4.join)(folder, AGENT), "utf8").catch(() => void 0);
@@ -640,11 +642,14 @@ async function openJob(world) {
     const revokes = await (0, import_promises4.lstat)((0, import_node_path4.join)(folder, REVOKES)).then(() => true, () => false);
     return { folder, agent, revokes };
   }
-  const closed = await Promise.all(parents.map(isClosed));
-  return { folder: await fresh(world, parents[closed.indexOf(true)] ?? parent, PREFIX), agent: void 0, revokes: false };
+  const safe = await isClosed(parent) ? parent : others[0] ?? parent;
+  return { folder: await fresh(world, safe, PREFIX), agent: void 0, revokes: false };
 }
-function elsewhere(env) {
-  return [variable(env, "TMPDIR"), "/tmp"].filter((parent) => parent !== void 0 && (0, import_node_path4.isAbsolute)(parent));
+async function elsewhere(env) {
+  const parents = [variable(env, "TMPDIR") ?? "", "/tmp"].filter(import_node_path4.isAbsolute);
+  const may = (parent) => (0, import_promises4.access)(parent, import_node_fs2.constants.W_OK | import_node_fs2.constants.X_OK).then(() => isClosed(parent), () => false);
+  const fine = await Promise.all(parents.map(may));
+  return parents.filter((_, at) => fine[at]);
 }
 async function candidates(parents, beside) {
   const told = await isOurs(beside) ? await (0, import_promises4.readFile)((0, import_node_path4.join)(beside, FOLDER), "utf8").catch(() => beside) : beside;
@@ -673,7 +678,7 @@ async function fresh(world, parent, prefix2) {
 async function socketFolder(world, folder) {
   const fits = (parent2) => Buffer.byteLength((0, import_node_path4.join)(parent2, "daypass-12345678", "s")) <= MAX_SOCKET;
   if (Buffer.byteLength((0, import_node_path4.join)(folder, "s")) <= MAX_SOCKET) return folder;
-  const parent = elsewhere(world.env).find(fits);
+  const parent = (await elsewhere(world.env)).find(fits);
   return fresh(world, parent ?? "/tmp", PLACE);
 }
 async function isOurs(folder) {

@@ -918,7 +918,7 @@ function kept(text, now) {
 function gone(error, inputs, expires) {
   if (Problem.of(error).code !== "agent.unreachable") return error;
   const alive = inputs.revoke ? `, and its token was not revoked: it lives until ${expires ?? "its end"}` : "";
-  return new Problem("agent.unreachable", `the agent ended before the job${alive}`, `did a step end it, or was lifetime: ${inputs.lifetime} over?`);
+  return new Problem("agent.unreachable", `the agent ended before the job, or does not answer${alive}`, `did a step end or stop it, or was lifetime: ${inputs.lifetime} over?`);
 }
 function warnOfAnEnd(world, commands, expires) {
   const ended = expires === void 0 ? Number.NaN : Date.parse(expires);

@@ -1,7 +1,8 @@
 // The folder of one use of the Action: everything that it writes is in it, and goes with it. A second use in the job that
 // joins the agent of the first one finds that one's folder; every other use has its own, whatever became of the others.
 
-import { lstat, mkdir, readFile, readdir, realpath, rm, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, lstat, mkdir, readFile, readdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 
 import { type Event, distrust } from './event.ts'
@@ -35,7 +36,8 @@ export async function openJob(world: World): Promise<Job> {
   const parent = variable(world.env, 'RUNNER_TEMP')
   if (parent === undefined) throw new Problem('action.no_runner', 'RUNNER_TEMP is not set', 'this runs in a step of GitHub Actions only')
   const socket = /^unix:(.*)$/.exec(variable(world.env, 'DAYPASS_AGENT') ?? '')?.[1]
-  const parents = [parent, ...elsewhere(world.env)]
+  const others = await elsewhere(world.env)
+  const parents = [parent, ...others]
   for (const folder of socket === undefined ? [] : await candidates(parents, dirname(socket))) {
     if (!basename(folder).startsWith(PREFIX) || !(await isOurs(folder))) continue
     const agent = await readFile(join(folder, AGENT), 'utf8').catch(() => undefined)
@@ -43,13 +45,16 @@ export async function openJob(world: World): Promise<Job> {
     const revokes = await lstat(join(folder, REVOKES)).then(() => true, () => false)
     return { folder, agent, revokes }
   }
-  const closed = await Promise.all(parents.map(isClosed))
-  return { folder: await fresh(world, parents[closed.indexOf(true)] ?? parent, PREFIX), agent: undefined, revokes: false }
+  const safe = (await isClosed(parent)) ? parent : (others[0] ?? parent)
+  return { folder: await fresh(world, safe, PREFIX), agent: undefined, revokes: false }
 }
 
-/** Where a folder can be if it cannot be in the runner's. */
-function elsewhere(env: Environment): string[] {
-  return [variable(env, 'TMPDIR'), '/tmp'].filter(parent => parent !== undefined && isAbsolute(parent)) as string[]
+/** Where a folder can be if it cannot be in the runner's: what a step says of TMPDIR need not be there, or fit. */
+async function elsewhere(env: Environment): Promise<string[]> {
+  const parents = [variable(env, 'TMPDIR') ?? '', '/tmp'].filter(isAbsolute)
+  const may = (parent: string) => access(parent, constants.W_OK | constants.X_OK).then(() => isClosed(parent), () => false)
+  const fine = await Promise.all(parents.map(may))
+  return parents.filter((_, at) => fine[at])
 }
 
 /** Folders that may be the one of an earlier use: TMPDIR may be another one than it was then, so its socket names it too. */
@@ -95,7 +100,7 @@ async function fresh(world: World, parent: string, prefix: string): Promise<stri
 export async function socketFolder(world: World, folder: string): Promise<string> {
   const fits = (parent: string) => Buffer.byteLength(join(parent, 'daypass-12345678', 's')) <= MAX_SOCKET
   if (Buffer.byteLength(join(folder, 's')) <= MAX_SOCKET) return folder
-  const parent = elsewhere(world.env).find(fits)
+  const parent = (await elsewhere(world.env)).find(fits)
   return fresh(world, parent ?? '/tmp', PLACE)
 }
 

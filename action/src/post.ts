@@ -145,11 +145,11 @@ function kept(text: string | undefined, now: Date): Status | undefined {
   return token === undefined ? status : { ...status, token: { ...token, left: (Date.parse(token.expiresAt) - now.getTime()) / 1000 } }
 }
 
-/** An agent that is not there any more was ended by something of this job. */
+/** An agent that does not answer any more was ended, or stopped, by something of this job. */
 function gone(error: unknown, inputs: Inputs, expires: string | undefined): unknown {
   if (Problem.of(error).code !== 'agent.unreachable') return error
   const alive = inputs.revoke ? `, and its token was not revoked: it lives until ${expires ?? 'its end'}` : ''
-  return new Problem('agent.unreachable', `the agent ended before the job${alive}`, `did a step end it, or was lifetime: ${inputs.lifetime} over?`)
+  return new Problem('agent.unreachable', `the agent ended before the job, or does not answer${alive}`, `did a step end or stop it, or was lifetime: ${inputs.lifetime} over?`)
 }
 
 /** The token in the environment of the steps was one that nobody renews. */
