@@ -152,7 +152,7 @@ fn an_agent_that_was_stopped_is_told_from_one_that_is_slow() {
     let told = asking(Path::new(BINARY), &agent.address(), 0, &args);
     assert_eq!(told.status.code(), Some(4));
     assert!(said(&told).starts_with("error[agent.unreachable]: "), "{}", said(&told));
-    assert!(said(&told).contains("has not answered for 3 s"), "{}", said(&told));
+    assert!(said(&told).contains("has not answered for 1 s"), "{}", said(&told));
     let ways = format!("kill -CONT {0} lets it go on, kill -9 {0} ends it", agent.pid);
     assert!(said(&told).contains(&ways), "{}", said(&told));
     signal(agent.pid, Signal::CONT);
