@@ -12,7 +12,7 @@ from ._source import of_profile
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
-    from typing import SupportsIndex
+    from typing import Any, SupportsIndex
 
     from ._source import AnySource, AsyncSource, Source
 
@@ -202,3 +202,21 @@ def _is_this_machine(host: str) -> bool:
 def not_pickled(thing: object) -> TypeError:
     """What copying or pickling something with a source in it is answered with."""
     return TypeError(f"a {type(thing).__name__} can't be pickled or copied: make one in each process; they share the cache")
+
+
+def position(body: Any) -> int | None:
+    """Returns from where a body can be read again, or None where it can't."""
+    if body is None or isinstance(body, (bytes, str)):
+        return 0
+    try:
+        start: int = body.tell()
+        body.seek(start)
+    except (AttributeError, OSError, ValueError):
+        return None
+    return start
+
+
+def rewind(body: Any, start: int) -> None:
+    """Puts a body back to where `position` found it."""
+    if hasattr(body, "seek"):
+        body.seek(start)

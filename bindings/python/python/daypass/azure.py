@@ -13,7 +13,8 @@ from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.pipeline.policies import AsyncHTTPPolicy, HTTPPolicy
 
 from ._bearer import (
-    Bearer, Destinations, Sender, abearer, bearer, is_accepted, is_refusal, not_pickled, place_of, source_of,
+    Bearer, Destinations, Sender, abearer, bearer, is_accepted, is_refusal, not_pickled, place_of, position,
+    rewind, source_of,
 )
 from ._source import TokenSource, of_profile
 
@@ -159,7 +160,7 @@ class BearerPolicy(_Policy, HTTPPolicy[Any, Any]):
             if fresh is None:
                 return answer
             answer.http_response.close()
-            _rewind(request, start)
+            rewind(getattr(request.http_request, "data", None), start)
             sent, repeated = fresh, True
             answer = self.next.send(_with(request, sent))
         if repeated:
@@ -188,7 +189,7 @@ class AsyncBearerPolicy(_Policy, AsyncHTTPPolicy[Any, Any]):
             closing = answer.http_response.close()
             if inspect.isawaitable(closing):
                 await closing
-            _rewind(request, start)
+            rewind(getattr(request.http_request, "data", None), start)
             sent, repeated = fresh, True
             answer = await self.next.send(_with(request, sent))
         if repeated:
@@ -214,17 +215,4 @@ def _position(request: Any) -> int | None:
     if getattr(request.http_request, "files", None):
         return None
     body = getattr(request.http_request, "data", None)
-    if body is None or isinstance(body, (bytes, str, dict)):
-        return 0
-    try:
-        start: int = body.tell()
-        body.seek(start)
-    except (AttributeError, OSError, ValueError):
-        return None
-    return start
-
-
-def _rewind(request: Any, start: int) -> None:
-    body: Any = getattr(request.http_request, "data", None)
-    if hasattr(body, "seek"):
-        body.seek(start)
+    return 0 if isinstance(body, dict) else position(body)

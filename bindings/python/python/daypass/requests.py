@@ -9,7 +9,8 @@ import requests.auth
 from requests.cookies import extract_cookies_to_jar
 
 from ._bearer import (
-    Bearer, Destinations, Sender, bearer, is_accepted, is_refusal, not_pickled, place_of, source_of,
+    Bearer, Destinations, Sender, bearer, is_accepted, is_refusal, not_pickled, place_of, position, rewind,
+    source_of,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Auth(requests.auth.AuthBase):
         self._destinations.check(r.url or "")
         value = bearer(self._source)
         r.headers["Authorization"] = value
-        r.register_hook("response", _Hook(self._source, value, r.url or "", _position(r.body)))  # type: ignore[no-untyped-call]
+        r.register_hook("response", _Hook(self._source, value, r.url or "", position(r.body)))  # type: ignore[no-untyped-call]
         return r
 
     def __reduce__(self) -> str:
@@ -74,7 +75,7 @@ class _Hook:
                 return answer
             _finish(answer)
             again = answer.request.copy()
-            _rewind(again.body, self._start)
+            rewind(again.body, self._start)
             extract_cookies_to_jar(again._cookies, answer.request, answer.raw)  # type: ignore[attr-defined,no-untyped-call]
             again.prepare_cookies(again._cookies)  # type: ignore[attr-defined]
             sent = again.headers["Authorization"] = fresh
@@ -96,23 +97,6 @@ def _is_elsewhere(first: str, url: str) -> bool:
 
 def _nothing() -> None:
     """What is left of a hook in an answer that was pickled."""
-
-
-def _position(body: Any) -> int | None:
-    """Returns from where a body can be read again, or None where it can't."""
-    if body is None or isinstance(body, (bytes, str)):
-        return 0
-    try:
-        start: int = body.tell()
-        body.seek(start)
-    except (AttributeError, OSError, ValueError):
-        return None
-    return start
-
-
-def _rewind(body: Any, start: int) -> None:
-    if hasattr(body, "seek"):
-        body.seek(start)
 
 
 def _finish(answer: requests.Response) -> None:
